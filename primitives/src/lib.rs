@@ -12,10 +12,14 @@
 extern crate alloc;
 
 pub mod audit;
+pub mod fingerprint;
 pub mod hashing;
 pub mod market;
 pub mod model;
 pub mod request;
+pub mod sampler;
+pub mod toploc;
+pub mod trace;
 
 /// A BLAKE2b-256 hash, or an identifier made of one.
 pub type Hash = [u8; 32];

@@ -71,7 +71,8 @@ impl Default for ProofParams {
 			max_mantissa_mean_milli: 10_000,
 			max_mantissa_median_milli: 8_000,
 			hard_margin_milli: 2_000,
-			max_fingerprint_distance: 32 * 64 * 64,
+			// A relative difference of 0.8 % between two hidden states: see `fingerprint`.
+			max_fingerprint_distance: 32 * 32 * 32,
 		}
 	}
 }
