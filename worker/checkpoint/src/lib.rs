@@ -1,0 +1,97 @@
+//! A model's files in the layout of Hugging Face: configuration, tokenizer, chat template, weights,
+//! and the manifest that names them.
+//!
+//! Text in, token ids out; no tensors. [`Checkpoint::open`] reads everything but the weights, so a
+//! gateway needs no weights on its disk; [`Weights::open`] maps those.
+//!
+//! Nothing here is trusted: files are bounded, paths stay inside the directory, templates run with
+//! fuel, and what is not supported is refused with an error that names the file and the remedy.
+
+mod chat;
+mod config;
+mod error;
+mod files;
+mod manifest;
+mod tokenizer;
+mod weights;
+
+pub use chat::{ChatMessage, ChatTemplate, RenderOptions, TemplateError};
+pub use config::{Family, ModelConfig, RopeScaling};
+pub use error::CheckpointError;
+pub use manifest::{ManifestError, manifest_of, verify_manifest};
+pub use tokenizer::{StopMatcher, TextStream, Tokenizer, TokenizerError};
+pub use weights::{Dtype, RawTensor, Weights, WeightsError};
+
+use infergrid_primitives::TokenId;
+use std::path::{Path, PathBuf};
+
+/// A model's directory, read and checked, without the weights.
+#[derive(Debug)]
+pub struct Checkpoint {
+	/// The directory.
+	pub directory: PathBuf,
+	/// `config.json`.
+	pub config: ModelConfig,
+	/// `tokenizer.json`; `None` when the directory has none, as fixtures of random weights do.
+	pub tokenizer: Option<Tokenizer>,
+	/// `chat_template.jinja`, or the template in `tokenizer_config.json`.
+	pub chat_template: Option<ChatTemplate>,
+	/// Ids that end an answer, sorted: from `generation_config.json`, else from `config.json`.
+	pub eos: Vec<TokenId>,
+}
+
+impl Checkpoint {
+	/// Reads the directory at `directory`.
+	pub fn open(directory: impl AsRef<Path>) -> Result<Self, CheckpointError> {
+		let directory = directory.as_ref();
+		if !directory.is_dir() {
+			return Err(CheckpointError::NoDirectory {
+				path: directory.to_path_buf(),
+			});
+		}
+		let (config, eos) = config::read(directory)?;
+		let tokenizer_config = tokenizer::read_config(directory)?;
+		Ok(Self {
+			directory: directory.to_path_buf(),
+			config,
+			tokenizer: Tokenizer::read(directory)?,
+			chat_template: ChatTemplate::read(directory, tokenizer_config.as_ref())?,
+			eos,
+		})
+	}
+
+	/// The tokenizer, or an error that says which file is missing.
+	pub fn tokenizer(&self) -> Result<&Tokenizer, CheckpointError> {
+		self.tokenizer
+			.as_ref()
+			.ok_or_else(|| CheckpointError::Missing {
+				path: self.directory.join("tokenizer.json"),
+			})
+	}
+
+	/// Token ids of a conversation, ready for the assistant's turn.
+	pub fn encode_chat(
+		&self,
+		messages: &[ChatMessage],
+		options: &RenderOptions,
+	) -> Result<Vec<TokenId>, CheckpointError> {
+		let template =
+			self.chat_template
+				.as_ref()
+				.ok_or_else(|| CheckpointError::NoChatTemplate {
+					directory: self.directory.clone(),
+				})?;
+		let text = template.render(messages, options)?;
+		Ok(self.tokenizer()?.encode(&text, false)?)
+	}
+
+	/// Token ids of an inline prompt: the chat template applied to one user message. The date is
+	/// kept from the template, so that everybody gets the same ids at any time.
+	pub fn encode_inline(&self, text: &str) -> Result<Vec<TokenId>, CheckpointError> {
+		let message = ChatMessage {
+			role: "user".into(),
+			content: text.into(),
+		};
+		self.encode_chat(&[message], &RenderOptions::default())
+	}
+}

@@ -1,0 +1,157 @@
+use super::*;
+use std::fs;
+
+fn message(role: &str, content: &str) -> ChatMessage {
+	ChatMessage {
+		role: role.into(),
+		content: content.into(),
+	}
+}
+
+fn render(source: &str, messages: &[ChatMessage], options: &RenderOptions) -> String {
+	let tokens = vec![
+		("bos_token", "<s>".to_owned()),
+		("eos_token", "</s>".to_owned()),
+	];
+	ChatTemplate::compile(source.into(), tokens)
+		.unwrap()
+		.render(messages, options)
+		.unwrap()
+}
+
+// In the manner of ChatML, with line breaks that only trim_blocks and lstrip_blocks remove.
+const CHATML: &str = "{{ bos_token }}
+{%- for message in messages %}
+    {%- set role = message['role'] %}
+    {{- '<|im_start|>' + role + '\n' + message.content.strip() + '<|im_end|>\n' }}
+    {% endfor %}
+{% if add_generation_prompt %}
+    {{- '<|im_start|>assistant\n' }}
+{% endif %}
+";
+
+#[test]
+fn renders_a_conversation() {
+	let messages = [
+		message("system", "Be brief."),
+		message("user", " Hi & <bye> "),
+	];
+	assert_eq!(
+		render(CHATML, &messages, &RenderOptions::default()),
+		// What Python's jinja2 writes for the same template and settings.
+		"<s><|im_start|>system\nBe brief.<|im_end|>\n\n\
+		 <|im_start|>user\nHi & <bye><|im_end|>\n\n<|im_start|>assistant\n\n"
+	);
+	let closed = RenderOptions {
+		add_generation_prompt: false,
+		now: None,
+	};
+	assert!(render(CHATML, &messages[1..], &closed).ends_with("<bye><|im_end|>\n\n"));
+}
+
+#[test]
+fn the_date_comes_from_the_caller_or_is_absent() {
+	let source =
+		"{% if strftime_now is defined %}{{ strftime_now('%d %b %Y') }}{% else %}none{% endif %}";
+	let at = |now| {
+		render(
+			source,
+			&[],
+			&RenderOptions {
+				add_generation_prompt: true,
+				now,
+			},
+		)
+	};
+	assert_eq!(at(None), "none");
+	// `date -u -d @1753574400 +'%d %b %Y'`
+	assert_eq!(at(Some(1_753_574_400)), "27 Jul 2025");
+}
+
+#[test]
+fn json_is_written_as_python_does() {
+	let source = "{{ messages[0] | tojson }}|{{ [1, 'é<'] | tojson(indent=2) }}";
+	// json.dumps of the same values with ensure_ascii=False.
+	assert_eq!(
+		render(
+			source,
+			&[message("user", "a\"b")],
+			&RenderOptions::default()
+		),
+		"{\"role\": \"user\", \"content\": \"a\\\"b\"}|[\n  1,\n  \"é<\"\n]"
+	);
+}
+
+#[test]
+fn python_methods_and_loop_controls_work() {
+	let source = "{% for m in messages %}{% if m.role == 'tool' %}{% continue %}{% endif %}\
+		{{ m.content.split(',')[1] | upper }}{{ m.get('name', '-') }}{% endfor %}";
+	let messages = [
+		message("user", "a,b"),
+		message("tool", "c,d"),
+		message("user", "e,f"),
+	];
+	assert_eq!(render(source, &messages, &RenderOptions::default()), "B-F-");
+}
+
+#[test]
+fn a_refusal_is_told_in_the_templates_words() {
+	let template = ChatTemplate::compile(
+		"{% if messages | length > 1 %}{{ raise_exception('one at a time') }}{% endif %}".into(),
+		Vec::new(),
+	)
+	.unwrap();
+	let messages = [message("user", "a"), message("user", "b")];
+	match template.render(&messages, &RenderOptions::default()) {
+		Err(TemplateError::Refused(reason)) => assert_eq!(reason, "one at a time"),
+		other => panic!("{other:?}"),
+	}
+}
+
+#[test]
+fn a_template_cannot_run_or_write_without_end() {
+	for source in [
+		"{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+		"{% for a in range(9000) %}{{ 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' * 100 }}{% endfor %}",
+	] {
+		let template = ChatTemplate::compile(source.into(), Vec::new()).unwrap();
+		let error = template.render(&[], &RenderOptions::default()).unwrap_err();
+		assert!(matches!(error, TemplateError::Render(_)), "{error}");
+	}
+	assert!(matches!(
+		ChatTemplate::compile("{% if %}".into(), Vec::new()),
+		Err(TemplateError::Compile(_))
+	));
+}
+
+#[test]
+fn the_file_goes_before_the_configuration() {
+	let directory = tempfile::tempdir().unwrap();
+	let read = || {
+		let config = crate::tokenizer::read_config(directory.path()).unwrap();
+		let template = ChatTemplate::read(directory.path(), config.as_ref()).unwrap()?;
+		Some(template.render(&[], &RenderOptions::default()).unwrap())
+	};
+	assert_eq!(read(), None);
+	let config = directory.path().join("tokenizer_config.json");
+	fs::write(
+		&config,
+		r#"{"chat_template": [{"name": "tool_use", "template": "no"},
+		{"name": "default", "template": "in config{{ eos_token }}"}],
+		"eos_token": {"content": "</s>"}}"#,
+	)
+	.unwrap();
+	assert_eq!(read().as_deref(), Some("in config</s>"));
+	fs::write(
+		&config,
+		r#"{"chat_template": "plain{{ eos_token }}", "eos_token": "<e>"}"#,
+	)
+	.unwrap();
+	assert_eq!(read().as_deref(), Some("plain<e>"));
+	fs::write(
+		directory.path().join("chat_template.jinja"),
+		"in file{{ eos_token }}",
+	)
+	.unwrap();
+	assert_eq!(read().as_deref(), Some("in file<e>"));
+}
