@@ -6,6 +6,7 @@ use scale_info::TypeInfo;
 
 /// What an operator bonds for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[derive(serde::Serialize, serde::Deserialize)]
 pub enum Role {
 	/// Makes and finalizes blocks.
 	Validator,

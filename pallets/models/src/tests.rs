@@ -1,0 +1,4 @@
+mod draw;
+mod models;
+mod offers;
+mod registry;

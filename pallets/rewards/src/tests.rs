@@ -1,0 +1,2 @@
+mod paying;
+mod sharing;

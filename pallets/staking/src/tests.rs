@@ -1,0 +1,6 @@
+mod bonding;
+mod ledger;
+mod money;
+mod pairing;
+mod slashing;
+mod validators;

@@ -1,0 +1,79 @@
+//! What must hold between any two blocks.
+
+use crate::{Bonds, Candidates, Config, Pallet, Workers, WorkersOf, bonding::reason};
+use alloc::collections::BTreeSet;
+use frame_support::{ensure, traits::fungible::InspectHold};
+use infergrid_primitives::market::Role;
+use polkadot_sdk::*;
+use sp_runtime::TryRuntimeError;
+
+impl<T: Config> Pallet<T> {
+	/// Holds equal the ledger; queues are ordered and non-empty; candidates have bonds; the two
+	/// sides of the pairings agree.
+	pub fn do_try_state() -> Result<(), TryRuntimeError> {
+		Self::try_state_bonds()?;
+		Self::try_state_candidates()?;
+		Self::try_state_workers()
+	}
+
+	fn try_state_bonds() -> Result<(), TryRuntimeError> {
+		for (role, operator, bond) in Bonds::<T>::iter() {
+			ensure!(!bond.is_empty(), "an empty bond is stored");
+			ensure!(bond.pending <= bond.active, "more is pending than bonded");
+			ensure!(
+				bond.unlocking.iter().all(|chunk| chunk.amount > 0),
+				"an empty entry is in an unbonding queue"
+			);
+			ensure!(
+				bond.unlocking.iter().is_sorted_by(|a, b| a.at < b.at),
+				"an unbonding queue is out of order"
+			);
+			let held = T::Currency::balance_on_hold(&reason::<T>(role), &operator);
+			ensure!(held == bond.total(), "a hold differs from the ledger");
+		}
+		Ok(())
+	}
+
+	fn try_state_candidates() -> Result<(), TryRuntimeError> {
+		let candidates = Candidates::<T>::get();
+		let distinct: BTreeSet<_> = candidates.iter().collect();
+		ensure!(
+			distinct.len() == candidates.len(),
+			"a candidate is listed twice"
+		);
+		for candidate in &candidates {
+			let active = Bonds::<T>::get(Role::Validator, candidate).map_or(0, |bond| bond.active);
+			ensure!(
+				active >= Self::minimum_bond(Role::Validator),
+				"a candidate's bond is below the minimum"
+			);
+		}
+		Ok(())
+	}
+
+	fn try_state_workers() -> Result<(), TryRuntimeError> {
+		for (worker, operator) in Workers::<T>::iter() {
+			ensure!(
+				WorkersOf::<T>::get(&operator).contains(&worker),
+				"an operator does not list its worker key"
+			);
+		}
+		for (operator, workers) in WorkersOf::<T>::iter() {
+			ensure!(
+				!workers.is_empty(),
+				"an empty list of worker keys is stored"
+			);
+			ensure!(
+				Self::is_bonded(&operator),
+				"an operator without a bond has worker keys"
+			);
+			for worker in workers {
+				ensure!(
+					Workers::<T>::get(worker).as_ref() == Some(&operator),
+					"a worker key acts for another operator than lists it"
+				);
+			}
+		}
+		Ok(())
+	}
+}
