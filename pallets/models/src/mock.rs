@@ -26,8 +26,6 @@ pub(crate) const RETIRE_DELAY: u64 = 100;
 
 #[frame_support::runtime]
 mod runtime {
-	use super::*;
-
 	#[runtime::runtime]
 	#[runtime::derive(
 		RuntimeCall,
@@ -50,7 +48,6 @@ mod runtime {
 	#[runtime::pallet_index(2)]
 	pub type Models = pallet_models;
 }
-pub(crate) use runtime::*;
 
 #[derive_impl(frame_system::config_preludes::TestDefaultConfig)]
 impl frame_system::Config for Test {

@@ -20,8 +20,6 @@ pub(crate) const EXISTENTIAL_DEPOSIT: Balance = 1_000;
 
 #[frame_support::runtime]
 mod runtime {
-	use super::*;
-
 	#[runtime::runtime]
 	#[runtime::derive(
 		RuntimeCall,
@@ -44,7 +42,6 @@ mod runtime {
 	#[runtime::pallet_index(2)]
 	pub type Rewards = pallet_rewards;
 }
-pub(crate) use runtime::*;
 
 #[derive_impl(frame_system::config_preludes::TestDefaultConfig)]
 impl frame_system::Config for Test {

@@ -2,10 +2,11 @@
 
 use crate::{Config, Earned, Event, Pallet, ReasonOf, Totals, shares};
 use frame_support::{
+	ensure,
 	storage::with_storage_layer,
 	traits::{
 		Get,
-		fungible::{Inspect, MutateHold},
+		fungible::{Inspect, InspectHold, MutateHold},
 		tokens::{DepositConsequence, Fortitude, Precision, Provenance, Restriction},
 	},
 };
@@ -14,7 +15,7 @@ use infergrid_primitives::{
 	market::{FeeSplit, Registry, Shares},
 };
 use polkadot_sdk::*;
-use sp_runtime::{DispatchError, Percent};
+use sp_runtime::{DispatchError, Percent, TokenError};
 
 impl<T: Config> FeeSplit<T::AccountId, ReasonOf<T>> for Pallet<T> {
 	type Error = DispatchError;
@@ -38,6 +39,10 @@ impl<T: Config> Pallet<T> {
 		miner: &T::AccountId,
 		profile: &Hash,
 	) -> Result<Shares, DispatchError> {
+		ensure!(
+			fee <= T::Currency::balance_on_hold(reason, payer),
+			TokenError::FundsUnavailable
+		);
 		let treasury = T::Treasury::get();
 		let (creator, royalty) =
 			T::Registry::creator(profile).unwrap_or_else(|| (treasury.clone(), 0));

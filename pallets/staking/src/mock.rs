@@ -33,8 +33,6 @@ pub(crate) const UNBONDING: u32 = 4;
 
 #[frame_support::runtime]
 mod runtime {
-	use super::*;
-
 	#[runtime::runtime]
 	#[runtime::derive(
 		RuntimeCall,
@@ -61,7 +59,6 @@ mod runtime {
 	#[runtime::pallet_index(4)]
 	pub type Session = pallet_session;
 }
-pub(crate) use runtime::*;
 
 #[derive_impl(frame_system::config_preludes::TestDefaultConfig)]
 impl frame_system::Config for Test {
