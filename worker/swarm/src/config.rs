@@ -1,0 +1,90 @@
+//! What a node is told at start.
+
+use crate::NodeSecret;
+use infergrid_primitives::Hash;
+use std::time::Duration;
+
+/// How a node starts.
+#[derive(Clone, Debug)]
+pub struct SwarmConfig {
+	/// The node's identity.
+	pub secret: NodeSecret,
+	/// Multiaddresses to listen on, of the form `/ip4/ADDRESS/tcp/PORT`; port 0 takes a free one.
+	/// Empty for a node that only calls.
+	pub listen: Vec<String>,
+	/// Genesis hash of the chain: peers of another chain are not understood.
+	pub genesis: Hash,
+	/// How much is done at once.
+	pub limits: Limits,
+	/// How long anything may take.
+	pub timeouts: Timeouts,
+}
+
+impl SwarmConfig {
+	/// A node with default limits and timeouts.
+	pub fn new(secret: NodeSecret, listen: Vec<String>, genesis: Hash) -> Self {
+		Self {
+			secret,
+			listen,
+			genesis,
+			limits: Limits::default(),
+			timeouts: Timeouts::default(),
+		}
+	}
+}
+
+/// How much is done at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+	/// Streams served at once; more are refused as busy.
+	pub streams: usize,
+	/// Streams served at once for one peer; more are refused as busy.
+	pub streams_per_peer: usize,
+	/// Connections in either direction; more are closed.
+	pub connections: u32,
+	/// Connections with one peer.
+	pub connections_per_peer: u32,
+}
+
+impl Default for Limits {
+	fn default() -> Self {
+		// One request in flight holds at most 1 MiB of prompt: 256 streams are at most 256 MiB. A
+		// gateway serves many clients, so one peer may hold half of the places.
+		Self {
+			streams: 256,
+			streams_per_peer: 128,
+			connections: 512,
+			connections_per_peer: 4,
+		}
+	}
+}
+
+/// How long anything may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+	/// To connect to a peer. The transport gives up after 10 seconds in any case.
+	pub connect: Duration,
+	/// To open a stream and send a request, and for the other side to receive it.
+	pub request: Duration,
+	/// Until a request is accepted, or an opening given.
+	pub reply: Duration,
+	/// Between two frames of an answer.
+	pub idle: Duration,
+	/// To hand one frame to a peer that reads slowly.
+	pub write: Duration,
+	/// Until a connection without streams is closed.
+	pub keep_connection: Duration,
+}
+
+impl Default for Timeouts {
+	fn default() -> Self {
+		Self {
+			connect: Duration::from_secs(10),
+			request: Duration::from_secs(20),
+			reply: Duration::from_secs(60),
+			idle: Duration::from_secs(120),
+			write: Duration::from_secs(30),
+			keep_connection: Duration::from_secs(60),
+		}
+	}
+}
