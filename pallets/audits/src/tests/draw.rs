@@ -1,0 +1,249 @@
+use crate::{mock::*, pallet::*, types::*};
+use infergrid_mock_market as market;
+use infergrid_primitives::audit::Verdict;
+use polkadot_sdk::{
+	frame_support::assert_ok,
+	sp_runtime::{DispatchError, Perbill},
+};
+
+#[test]
+fn work_is_drawn_when_eight_outputs_after_the_next_block_are_known() {
+	run(|| {
+		run_to(5);
+		let audit = submit(work(7));
+		assert_eq!(
+			events(),
+			vec![Event::AuditScheduled {
+				audit,
+				task: 7,
+				draw_at: 5 + DRAW_DELAY
+			}]
+		);
+		run_to(5 + DRAW_DELAY - 1);
+		assert!(matches!(phase(audit), Phase::Scheduled { .. }));
+		run_to(5 + DRAW_DELAY);
+		let expected = AuditsPallet::outputs_hash(7).expect("outputs of 7..=14 are known");
+		let Phase::Committing {
+			round: 0,
+			randomness,
+			until,
+			committee,
+		} = phase(audit)
+		else {
+			panic!("a miner on probation is audited");
+		};
+		assert_eq!(
+			randomness,
+			AuditsPallet::round_randomness(&expected, audit, 0)
+		);
+		assert_eq!(until, 15 + COMMIT_BLOCKS);
+		assert_eq!(committee.len(), 3);
+	});
+}
+
+#[test]
+fn the_draw_depends_on_the_authors_of_its_blocks_only() {
+	let r = |block| {
+		chain(3).execute_with(|| {
+			run_to(block);
+			AuditsPallet::outputs_hash(3)
+		})
+	};
+	// Outputs of blocks 3 to 10 are known in block 11.
+	assert_eq!(r(10), None);
+	assert_eq!(r(11), r(30));
+	assert!(r(11).is_some());
+	// 64 outputs are kept; block 67 overwrites that of block 3 in block 68.
+	assert!(r(67).is_some());
+	assert_eq!(r(68), None);
+}
+
+#[test]
+fn the_window_for_commitments_grows_with_the_tokens() {
+	run(|| {
+		// 100 tokens a second, 3 seconds a block.
+		for (tokens, blocks) in [(1, 1), (300, 1), (301, 2), (2_048, 7)] {
+			let audit = submit(infergrid_primitives::market::Work {
+				tokens,
+				..work(tokens.into())
+			});
+			run_on(DRAW_DELAY);
+			let Phase::Committing { until, .. } = phase(audit) else {
+				panic!("drawn")
+			};
+			assert_eq!(until, System::block_number() + COMMIT_BLOCKS - 1 + blocks);
+		}
+	});
+}
+
+/// Ends the miner's probation.
+fn pass_probation() {
+	Probation::<Test>::insert(MINER, PASSES);
+}
+
+#[test]
+fn work_that_is_not_picked_is_paid_after_the_escrow() {
+	run(|| {
+		pass_probation();
+		assert_ok!(AuditsPallet::set_audit_rate(
+			RuntimeOrigin::root(),
+			Perbill::zero()
+		));
+		let audit = drawn();
+		let until = System::block_number() + ESCROW_BLOCKS;
+		assert_eq!(phase(audit), Phase::Escrowed { until });
+		run_to(until);
+		assert_eq!(Outcomes::of(7), None);
+		run_to(until + 1);
+		assert_eq!(Outcomes::of(7), Some(Outcome::Settled));
+		assert_eq!(
+			phase(audit),
+			Phase::Concluded {
+				verdict: Verdict::Unproven,
+				at: until + 1
+			}
+		);
+		let seen = events();
+		assert!(seen.contains(&Event::AuditSkipped {
+			audit,
+			task: 7,
+			settles_at: until
+		}));
+		assert_eq!(
+			Probation::<Test>::get(MINER),
+			PASSES,
+			"only audited outcomes count"
+		);
+	});
+}
+
+#[test]
+fn a_payer_can_have_work_audited_always() {
+	run(|| {
+		pass_probation();
+		AuditRate::<Test>::put(Perbill::zero());
+		let audit = submit(infergrid_primitives::market::Work {
+			always: true,
+			..work(7)
+		});
+		run_on(DRAW_DELAY);
+		assert!(matches!(phase(audit), Phase::Committing { .. }));
+	});
+}
+
+#[test]
+fn the_rate_is_the_share_of_audits() {
+	run(|| {
+		pass_probation();
+		AuditRate::<Test>::put(Perbill::from_percent(30));
+		let audits: Vec<_> = (0..1_000).map(|task| submit(work(task))).collect();
+		// A thousand draws do not fit into one block.
+		run_on(DRAW_DELAY + 5);
+		let picked = audits
+			.iter()
+			.filter(|audit| matches!(phase(**audit), Phase::Committing { .. }))
+			.count();
+		assert!(
+			(250..350).contains(&picked),
+			"{picked} of 1,000 picked at 30 %"
+		);
+	});
+}
+
+#[test]
+fn only_root_sets_the_rate() {
+	run(|| {
+		let rate = Perbill::from_percent(1);
+		assert_eq!(
+			AuditsPallet::set_audit_rate(RuntimeOrigin::signed(PAYER), rate),
+			Err(DispatchError::BadOrigin)
+		);
+		assert_ok!(AuditsPallet::set_audit_rate(RuntimeOrigin::root(), rate));
+		assert_eq!(AuditRate::<Test>::get(), rate);
+	});
+}
+
+#[test]
+fn without_verifiers_the_work_is_paid() {
+	chain(0).execute_with(|| {
+		let audit = drawn();
+		assert!(matches!(
+			phase(audit),
+			Phase::Concluded {
+				verdict: Verdict::Unproven,
+				..
+			}
+		));
+		assert_eq!(Outcomes::of(7), Some(Outcome::Settled));
+	});
+}
+
+#[test]
+fn fewer_verifiers_make_a_smaller_committee() {
+	chain(2).execute_with(|| {
+		let audit = drawn();
+		assert_eq!(committee(audit).len(), 2);
+	});
+}
+
+#[test]
+fn miner_and_payer_have_no_seat() {
+	chain(4).execute_with(|| {
+		for account in [MINER, PAYER] {
+			market::stand(profile_id(), &account);
+			infergrid_mock_market::Market::<Test, Balances>::bond(
+				&account,
+				infergrid_primitives::market::Role::Verifier,
+				1_000_000 * infergrid_primitives::AIT,
+			);
+		}
+		for task in 0..20 {
+			submit(work(task));
+		}
+		// The invariants, checked in each block, forbid them a seat.
+		run_on(DRAW_DELAY + 2);
+	});
+}
+
+#[test]
+fn a_draw_that_comes_too_late_is_dated_anew() {
+	run(|| {
+		let audit = submit(work(7));
+		// Service stands still while 100 blocks pass.
+		for block in 2..=100 {
+			System::set_block_number(block);
+			AuditsPallet::note_parent_output(block);
+		}
+		run_to(101);
+		assert_eq!(
+			phase(audit),
+			Phase::Scheduled {
+				draw_at: 101 + DRAW_DELAY
+			}
+		);
+		run_to(101 + DRAW_DELAY);
+		assert!(matches!(phase(audit), Phase::Committing { .. }));
+	});
+}
+
+#[test]
+fn late_draws_wait_their_turn_and_are_never_lost() {
+	run(|| {
+		// Room for one item in a block.
+		ServiceShare::set(&Perbill::from_perthousand(5));
+		AuditsPallet::check_config();
+		for task in 0..30 {
+			submit(work(task));
+		}
+		run_on(DRAW_DELAY);
+		let drawn = |range: std::ops::Range<u64>| {
+			range
+				.filter(|audit| !matches!(phase(*audit), Phase::Scheduled { .. }))
+				.count()
+		};
+		let first = drawn(0..30);
+		assert!((1..30).contains(&first), "{first} drawn in the first block");
+		run_on(40);
+		assert_eq!(drawn(0..30), 30);
+	});
+}

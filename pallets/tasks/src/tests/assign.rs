@@ -1,0 +1,292 @@
+use crate::{mock::*, pallet::*, types::*};
+use infergrid_mock_market::{self as market, in_use};
+use infergrid_primitives::{AIT, market::Role, request::Window};
+use polkadot_sdk::{frame_support::assert_ok, sp_runtime::Perbill};
+use std::collections::BTreeSet;
+
+#[test]
+fn a_task_is_assigned_in_the_next_block() {
+	run(1, || {
+		let task = submitted();
+		assert_eq!(status(task), TaskStatus::Queued);
+		run_on(1);
+		let window = Window {
+			assigned_at: 2,
+			due: 2 + WINDOW,
+		};
+		let expected = TaskStatus::Assigned {
+			miner: MINERS[0].clone(),
+			price: PRICE,
+			window,
+		};
+		assert_eq!(status(task), expected);
+		assert_eq!(in_use(profile_id(), &MINERS[0]), 1);
+		assert_eq!(
+			Unsettled::<Test>::get(&MINERS[0]),
+			PRICE.fee(N_PROMPT, MAX_TOKENS)
+		);
+		assert!(events().contains(&Event::TaskAssigned {
+			task,
+			miner: MINERS[0].clone(),
+			due: 2 + WINDOW
+		}));
+	});
+}
+
+#[test]
+fn the_window_grows_with_the_tokens() {
+	run(1, || {
+		market::offer(profile_id(), &MINERS[0], PRICE, 100);
+		// 100 tokens a second, 3 seconds a block; 50 of the tokens are the answer's.
+		for (n_prompt, blocks) in [(1, 1), (250, 1), (251, 2), (1_998, 7)] {
+			let input = TaskInput::Committed {
+				commitment: [0; 32],
+				n_prompt,
+			};
+			let task = Order {
+				input,
+				max_fee: 10 * AIT,
+				..order()
+			}
+			.submit(&PAYER)
+			.expect("taken");
+			run_on(1);
+			let TaskStatus::Assigned { window, .. } = status(task) else {
+				panic!("assigned")
+			};
+			assert_eq!(window.due - window.assigned_at, BASE_WINDOW + blocks);
+		}
+		// The bytes of an inline prompt count as tokens, and the template's on top.
+		let task = Order {
+			input: inline(&[b'a'; 187]),
+			max_fee: 10 * AIT,
+			..order()
+		}
+		.submit(&PAYER)
+		.expect("taken");
+		run_on(1);
+		let TaskStatus::Assigned { window, .. } = status(task) else {
+			panic!("assigned")
+		};
+		assert_eq!(
+			window.due - window.assigned_at,
+			BASE_WINDOW + 2,
+			"187 + 64 + 50 > 300"
+		);
+	});
+}
+
+#[test]
+fn miners_are_drawn_at_random() {
+	run(3, || {
+		for miner in &MINERS {
+			market::offer(profile_id(), miner, PRICE, 100);
+		}
+		let tasks: Vec<_> = (0..60).map(|_| submitted()).collect();
+		run_on(1);
+		let drawn: BTreeSet<_> = tasks.iter().map(|task| miner_of(*task)).collect();
+		assert_eq!(
+			drawn.len(),
+			3,
+			"sixty draws over three equal miners reach each"
+		);
+	});
+}
+
+#[test]
+fn a_chain_without_vrf_outputs_assigns_too() {
+	run(1, || {
+		market::NoVrf::put(true);
+		let (task, _) = assigned();
+		assert!(matches!(status(task), TaskStatus::Assigned { .. }));
+	});
+}
+
+#[test]
+fn a_task_waits_for_capacity() {
+	run(1, || {
+		let tasks = [submitted(), submitted(), submitted()];
+		run_on(1);
+		assert_eq!(status(tasks[2]), TaskStatus::Queued);
+		assert_eq!(in_use(profile_id(), &MINERS[0]), CAPACITY);
+		assert_ok!(hand_in(
+			tasks[0],
+			&MINERS[0],
+			receipt(tasks[0], &MINERS[0], 10)
+		));
+		run_on(2);
+		assert!(matches!(status(tasks[2]), TaskStatus::Assigned { .. }));
+	});
+}
+
+#[test]
+fn without_a_miner_the_payer_is_refunded_as_soon_as_no_window_fits() {
+	run(0, || {
+		let task = submitted();
+		let last_start = 1 + PATIENCE - WINDOW;
+		run_to(last_start);
+		assert_eq!(status(task), TaskStatus::Queued);
+		run_to(last_start + 1);
+		assert_eq!(status(task), TaskStatus::Refunded(RefundReason::NoMiner));
+		assert_eq!(held(&PAYER), 0);
+		assert!(events().contains(&Event::TaskRefunded {
+			task,
+			payer: PAYER,
+			amount: MAX_FEE,
+			reason: RefundReason::NoMiner
+		}));
+	});
+}
+
+#[test]
+fn a_waiting_task_is_tried_less_and_less_often() {
+	run(0, || {
+		let task = Order {
+			patience: 900,
+			..order()
+		}
+		.submit(&PAYER)
+		.expect("taken");
+		run_to(200);
+		// Half of the time waited, at most `MAX_RETRY`.
+		market::offer(profile_id(), &MINERS[0], PRICE, 1);
+		infergrid_mock_market::Market::<Test, Balances>::bond(&MINERS[0], Role::Miner, BOND);
+		run_to(200 + MAX_RETRY);
+		assert!(matches!(status(task), TaskStatus::Assigned { .. }));
+	});
+}
+
+#[test]
+fn a_missed_deadline_costs_a_thousandth_and_another_miner_gets_the_task() {
+	run(2, || {
+		let (task, first) = assigned();
+		let issuance = Balances::total_issuance();
+		run_on(WINDOW);
+		assert_eq!(
+			miner_of(task),
+			first,
+			"the last block of the window still counts"
+		);
+		events();
+		run_on(1);
+		assert_eq!(status(task), TaskStatus::Queued);
+		assert_eq!(
+			events(),
+			vec![Event::TaskMissed {
+				task,
+				miner: first.clone()
+			}]
+		);
+		assert_eq!(bond(&first, Role::Miner), BOND - BOND / 1_000);
+		assert_eq!(Balances::total_issuance(), issuance - BOND / 1_000);
+		assert_eq!(in_use(profile_id(), &first), 0);
+		run_on(1);
+		assert_ne!(miner_of(task), first);
+	});
+}
+
+#[test]
+fn when_every_miner_missed_the_payer_is_refunded_and_no_longer_waited_for() {
+	run(1, || {
+		let (task, miner) = assigned();
+		run_on(WINDOW + 1);
+		assert_eq!(status(task), TaskStatus::Queued);
+		run_to(1 + PATIENCE - WINDOW + 1);
+		assert_eq!(status(task), TaskStatus::Refunded(RefundReason::Expired));
+		assert_eq!(Balances::free_balance(PAYER), FUNDS);
+		assert_eq!(bond(&miner, Role::Miner), BOND - BOND / 1_000);
+		assert!(Missed::<Test>::iter().next().is_none());
+	});
+}
+
+#[test]
+fn no_miner_is_given_less_than_its_window() {
+	run(2, || {
+		// Room for one window, not for two.
+		let task = Order {
+			patience: WINDOW + 1,
+			..order()
+		}
+		.submit(&PAYER)
+		.expect("taken");
+		run_on(1);
+		let TaskStatus::Assigned { window, .. } = status(task) else {
+			panic!("assigned")
+		};
+		assert_eq!(window.due, 1 + WINDOW + 1);
+		run_on(WINDOW + 1);
+		assert_eq!(status(task), TaskStatus::Refunded(RefundReason::Expired));
+	});
+}
+
+#[test]
+fn a_miner_is_trusted_with_half_its_bond() {
+	run(1, || {
+		market::offer(profile_id(), &MINERS[0], PRICE, 100);
+		infergrid_mock_market::Market::<Test, Balances>::bond(
+			&MINERS[0],
+			Role::Miner,
+			0, // The bond of 1,000 AIT stays: 500 AIT on trust.
+		);
+		let worth = PRICE.fee(N_PROMPT, MAX_TOKENS);
+		Unsettled::<Test>::insert(&MINERS[0], BOND / 2 - worth);
+		let [first, second] = [submitted(), submitted()];
+		System::run_to_block::<AllPalletsWithSystem>(2);
+		assert!(matches!(status(first), TaskStatus::Assigned { .. }));
+		assert_eq!(status(second), TaskStatus::Queued);
+		assert_eq!(Unsettled::<Test>::get(&MINERS[0]), BOND / 2);
+		assert_eq!(
+			in_use(profile_id(), &MINERS[0]),
+			1,
+			"capacity of a refused draw is free again"
+		);
+		Unsettled::<Test>::insert(&MINERS[0], worth);
+		run_on(1);
+		assert!(matches!(status(second), TaskStatus::Assigned { .. }));
+	});
+}
+
+#[test]
+fn a_full_block_leaves_the_rest_to_the_next_ones() {
+	run(3, || {
+		for miner in &MINERS {
+			market::offer(profile_id(), miner, PRICE, 1_000);
+		}
+		ServiceShare::set(&Perbill::from_perthousand(5));
+		TasksPallet::check_config();
+		let tasks: Vec<_> = (0..50).map(|_| submitted()).collect();
+		let waiting = || {
+			tasks
+				.iter()
+				.filter(|task| status(**task) == TaskStatus::Queued)
+				.count()
+		};
+		let mut before = waiting();
+		let mut blocks = 0;
+		while waiting() > 0 {
+			run_on(1);
+			assert!(waiting() < before, "every block makes progress");
+			before = waiting();
+			blocks += 1;
+		}
+		assert!(blocks > 1, "fifty draws do not fit into one block");
+	});
+}
+
+#[test]
+fn service_stays_within_its_share() {
+	run(3, || {
+		for miner in &MINERS {
+			market::offer(profile_id(), miner, PRICE, 1_000);
+		}
+		for _ in 0..200 {
+			submitted();
+		}
+		let limit = ServiceShare::get()
+			* polkadot_sdk::frame_system::limits::BlockWeights::default().max_block;
+		System::set_block_number(2);
+		assert!(TasksPallet::serve_agenda(2).all_lte(limit));
+		// Assigned out of turn: let the blocks catch up.
+		run_to(3);
+	});
+}
