@@ -1,0 +1,34 @@
+//! The chain as workers see it.
+//!
+//! [`Chain`] is a connection to one of several endpoints that follows finalized blocks; [`View`] is
+//! the state after one block, read into the types of `infergrid-primitives`; a [`Submitter`] gets
+//! [`Call`]s of one [`Key`] into the chain and tells what became of them. Nothing here acts on a
+//! block that is not finalized.
+//!
+//! Types are matched to the chain's metadata by the names of fields and arguments, so that a
+//! runtime upgrade which adds or moves them needs no new worker. Every error says whether to retry,
+//! to skip or to die ([`Advice`]).
+
+mod calls;
+mod client;
+mod error;
+mod events;
+mod keys;
+mod names;
+mod records;
+mod submit;
+mod transport;
+mod view;
+
+pub use calls::{Call, TaskInput, TaskOrder};
+pub use client::{BlockId, Blocks, Chain};
+pub use error::{Advice, ConnectError, ReadError, Refusal, SubmitError};
+pub use events::{Event, event};
+pub use keys::{Key, KeyError, address, parse_address, verify};
+pub use records::{
+	Audit, Bond, Duty, Earnings, Funds, Model, ModelInfo, Offer, OfferTerms, Phase, RefundReason,
+	Task, TaskRules, TaskStatus,
+};
+pub use submit::{Included, Submitter};
+pub use transport::Options;
+pub use view::View;

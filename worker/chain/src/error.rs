@@ -1,0 +1,217 @@
+//! What can go wrong, and what the caller should do about it.
+
+use infergrid_primitives::BlockNumber;
+
+/// What an error asks of its caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Advice {
+	/// It may pass: try the same again later.
+	Retry,
+	/// The matter at hand is lost or settled; go on with the next.
+	Skip,
+	/// Nothing will help: stop and tell the operator.
+	Die,
+}
+
+/// Why no endpoint could be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+	/// No endpoint was given.
+	#[error("no node endpoint given: pass at least one ws:// URL")]
+	NoEndpoint,
+	/// None answered in time.
+	#[error("no node answered within {seconds} s (last tried {url}: {reason})")]
+	Unreachable {
+		/// The last endpoint tried.
+		url: String,
+		/// What it said.
+		reason: String,
+		/// The whole time given.
+		seconds: u64,
+	},
+	/// The endpoint speaks, but what it says cannot be used.
+	#[error("the node cannot be used: {0}")]
+	Unusable(#[source] Box<subxt::Error>),
+	/// The chain lacks what workers need.
+	#[error("the chain is not an infergrid chain: it has no pallet named {0}")]
+	WrongChain(&'static str),
+}
+
+/// Why something could not be read from the chain.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+	/// No endpoint answered in time.
+	#[error("the node does not answer: {0}")]
+	Transport(#[source] Box<subxt::Error>),
+	/// The endpoint does not know the block: it was pruned, or is on a fork.
+	#[error("the node does not know block {0}")]
+	UnknownBlock(BlockNumber),
+	/// The chain's types are not what this worker expects.
+	#[error("the chain and this worker disagree about {what}: {source}. Run matching versions")]
+	Incompatible {
+		/// What was read.
+		what: &'static str,
+		/// The difference.
+		#[source]
+		source: Box<subxt::Error>,
+	},
+	/// The task that follows finalized blocks has ended.
+	#[error("the connection to the chain has been closed")]
+	Closed,
+	/// No finalized block came before the deadline.
+	#[error("finality did not reach block {wanted} in {seconds} s; it is at block {reached}")]
+	Stalled {
+		/// The block waited for.
+		wanted: BlockNumber,
+		/// The last finalized block.
+		reached: BlockNumber,
+		/// The time waited.
+		seconds: u64,
+	},
+}
+
+impl ReadError {
+	/// What to do.
+	pub fn advice(&self) -> Advice {
+		match self {
+			Self::Transport(_) | Self::UnknownBlock(_) | Self::Stalled { .. } => Advice::Retry,
+			Self::Incompatible { .. } | Self::Closed => Advice::Die,
+		}
+	}
+
+	/// Sorts a library error met while reading `what`.
+	pub(crate) fn from_subxt(what: &'static str, error: impl Into<subxt::Error>) -> Self {
+		let error = Box::new(error.into());
+		if is_transport(&error) {
+			Self::Transport(error)
+		} else {
+			Self::Incompatible {
+				what,
+				source: error,
+			}
+		}
+	}
+}
+
+/// Whether an error comes from the connection and not from what was said over it.
+fn is_transport(error: &subxt::Error) -> bool {
+	use subxt::error::{
+		AccountNonceError, BlocksError, EventsError, ExtrinsicError, OnlineClientAtBlockError,
+		StorageError,
+	};
+	match error {
+		subxt::Error::OnlineClientAtBlockError(e) => !matches!(
+			e,
+			OnlineClientAtBlockError::CannotDecodeSpecVersion { .. }
+				| OnlineClientAtBlockError::UnsupportedMetadataVersion { .. }
+				| OnlineClientAtBlockError::MissingLegacyTypes
+				| OnlineClientAtBlockError::CannotConvertModernMetadata { .. }
+				| OnlineClientAtBlockError::CannotConvertLegacyMetadata { .. }
+		),
+		subxt::Error::StorageError(e) => matches!(
+			e,
+			StorageError::CannotFetchValue(_)
+				| StorageError::CannotIterateValues(_)
+				| StorageError::StreamFailure(_)
+		),
+		subxt::Error::BackendError(_) | subxt::Error::BlockError(_) => true,
+		subxt::Error::OtherRpcClientError(e) => !matches!(
+			e,
+			subxt::rpcs::Error::Deserialization(_) | subxt::rpcs::Error::Decode(_)
+		),
+		subxt::Error::EventsError(e) => matches!(e, EventsError::CannotFetchEventBytes(_)),
+		subxt::Error::ExtrinsicError(e) => match e {
+			ExtrinsicError::CannotGetBlockBody(_)
+			| ExtrinsicError::ErrorSubmittingTransaction(_)
+			| ExtrinsicError::CannotGetValidationInfo(_) => true,
+			ExtrinsicError::AccountNonceError { reason, .. } => {
+				matches!(reason, AccountNonceError::CouldNotRetrieve(_))
+			}
+			_ => false,
+		},
+		subxt::Error::BlocksError(e) => {
+			matches!(
+				e,
+				BlocksError::CannotGetBlockHeader(_) | BlocksError::CannotGetBlockHeaderStream(_)
+			)
+		}
+		_ => false,
+	}
+}
+
+/// What happened to a call that did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum SubmitError {
+	/// The call was included and failed.
+	#[error("{call} failed in block {block}: {error}")]
+	Dispatch {
+		/// `Pallet.call`.
+		call: String,
+		/// Where it is.
+		block: BlockNumber,
+		/// `Pallet::Error`, or the name of a general error.
+		error: String,
+	},
+	/// The node refuses the extrinsic for good.
+	#[error("the node refuses {call} from {account}: {reason}")]
+	Refused {
+		/// `Pallet.call`.
+		call: String,
+		/// The signer in SS58.
+		account: String,
+		/// Why.
+		reason: Refusal,
+	},
+	/// The call was not included before the block that the caller named.
+	#[error("{call} was not included by block {by}")]
+	TooLate {
+		/// `Pallet.call`.
+		call: String,
+		/// The last block that would have done.
+		by: BlockNumber,
+	},
+	/// The call could not be encoded for this chain.
+	#[error(
+		"the chain does not take {call} as this worker makes it: {source}. Run matching versions"
+	)]
+	Encode {
+		/// `Pallet.call`.
+		call: String,
+		/// The difference.
+		#[source]
+		source: Box<subxt::Error>,
+	},
+	/// The chain could not be read.
+	#[error(transparent)]
+	Read(#[from] ReadError),
+}
+
+/// Why a node refuses an extrinsic.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+	/// The account cannot pay the fee.
+	#[error("the account cannot pay the fee; send it some AIT")]
+	Payment,
+	/// The runtime's word.
+	#[error("invalid transaction ({0})")]
+	Invalid(String),
+}
+
+impl SubmitError {
+	/// What to do.
+	pub fn advice(&self) -> Advice {
+		match self {
+			Self::Dispatch { .. } | Self::TooLate { .. } => Advice::Skip,
+			Self::Refused { .. } | Self::Encode { .. } => Advice::Die,
+			Self::Read(error) => error.advice(),
+		}
+	}
+
+	/// The name of the dispatch error, where there is one.
+	pub fn dispatch_error(&self) -> Option<&str> {
+		match self {
+			Self::Dispatch { error, .. } => Some(error),
+			_ => None,
+		}
+	}
+}
