@@ -16,7 +16,7 @@ use polkadot_sdk::{
 		traits::{EnsureOrigin, Get},
 		weights::{Weight, WeightMeter},
 	},
-	frame_system::{self, RawOrigin},
+	frame_system::RawOrigin,
 	sp_runtime::Perbill,
 };
 

@@ -56,6 +56,8 @@
 //! (`punish.rs`), holding the slash until its window closes.
 
 #![cfg_attr(not(feature = "std"), no_std)]
+// The macros' storage prefixes have no use for it.
+#![allow(missing_debug_implementations)]
 
 extern crate alloc;
 

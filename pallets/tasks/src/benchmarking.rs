@@ -15,7 +15,7 @@ use polkadot_sdk::{
 		traits::Get,
 		weights::{Weight, WeightMeter},
 	},
-	frame_system::{self, RawOrigin},
+	frame_system::RawOrigin,
 	sp_core::crypto::KeyTypeId,
 	sp_io::crypto::{sr25519_generate, sr25519_sign},
 };

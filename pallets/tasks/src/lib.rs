@@ -44,6 +44,8 @@
 //!   tried again.
 
 #![cfg_attr(not(feature = "std"), no_std)]
+// The macros' storage prefixes have no use for it.
+#![allow(missing_debug_implementations)]
 
 extern crate alloc;
 

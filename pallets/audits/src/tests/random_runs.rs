@@ -3,6 +3,7 @@
 use crate::{mock::*, pallet::*, types::*};
 use infergrid_mock_market::bond_account;
 use infergrid_primitives::{Balance, audit::Verdict, market::Role};
+use polkadot_sdk::frame_support::traits::fungible::Inspect;
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]

@@ -9,6 +9,7 @@ use infergrid_primitives::{
 	market::Role,
 	request::Assurance,
 };
+use polkadot_sdk::frame_support::traits::fungible::Inspect;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
