@@ -1,0 +1,196 @@
+//! A loaded model, ready to answer and to re-check answers.
+
+use crate::{
+	cache::Cache,
+	device::Device,
+	error::{GenerateError, LoadError},
+	linear::floats,
+	model::Model,
+};
+use burn::tensor::Tensor;
+use infergrid_checkpoint::{Checkpoint, ModelConfig, Weights};
+use infergrid_primitives::TokenId;
+use std::{
+	panic::{AssertUnwindSafe, catch_unwind},
+	path::Path,
+};
+
+/// Tokens that pass through the model at once: enough that matrix products are not bound by memory,
+/// few enough that attention scores stay small.
+pub(crate) const PREFILL_CHUNK: usize = 256;
+/// Logits held at once while many positions are looked at.
+const LOGITS_SLAB: usize = 16 << 20;
+
+/// A model on a device. Meant for one dedicated thread: calls are long and block.
+#[derive(Debug)]
+pub struct Engine {
+	checkpoint: Checkpoint,
+	model: Model,
+	device: Device,
+}
+
+/// What a model computes for a sequence.
+#[derive(Clone, Debug)]
+pub struct Forward {
+	/// `[T, vocab]`, row-major.
+	pub logits: Vec<f32>,
+	/// For 0 to `layers`, `[T, hidden]`: 0 is the embedding, the last one comes after the final norm.
+	pub hidden_states: Vec<Vec<f32>>,
+}
+
+impl Engine {
+	/// Loads the Hugging Face directory at `directory` onto `device`.
+	pub fn load(directory: impl AsRef<Path>, device: Device) -> Result<Self, LoadError> {
+		let checkpoint = Checkpoint::open(&directory)?;
+		let weights = Weights::open(&directory)?;
+		let tensors = device.open()?;
+		let on_processor = device == Device::Cpu;
+		let model = Model::load(checkpoint.config.clone(), &weights, tensors, on_processor)?;
+		Ok(Self {
+			checkpoint,
+			model,
+			device,
+		})
+	}
+
+	/// The model's files.
+	pub fn checkpoint(&self) -> &Checkpoint {
+		&self.checkpoint
+	}
+
+	/// The model's hyper-parameters.
+	pub fn config(&self) -> &ModelConfig {
+		self.model.config()
+	}
+
+	/// Where the model runs.
+	pub fn device(&self) -> Device {
+		self.device
+	}
+
+	/// An empty cache for [`Engine::extend`], with room for `tokens` before it grows.
+	pub fn cache(&self, tokens: usize) -> Cache {
+		self.model.cache(tokens, self.config().context)
+	}
+
+	/// Continues the sequence in `cache` by `ids` and gives the hidden state after the last norm from
+	/// which the next token follows, `[hidden]`.
+	pub fn extend(&self, ids: &[TokenId], cache: &mut Cache) -> Result<Vec<f32>, GenerateError> {
+		self.check_tokens(ids, self.config().context.saturating_sub(cache.len()))?;
+		self.guarded(|| {
+			let mut last = None;
+			for chunk in ids.chunks(PREFILL_CHUNK) {
+				last = Some(self.model.forward(chunk, cache, |_, _| {}));
+			}
+			last.map(last_row).unwrap_or_default()
+		})
+	}
+
+	/// Logits of a hidden state after the last norm: `[hidden]` → `[vocab]`.
+	pub fn logits(&self, hidden: &[f32]) -> Result<Vec<f32>, GenerateError> {
+		self.guarded(|| values(self.model.logits(self.model.hidden(hidden))))
+	}
+
+	/// Logits of many hidden states, given to `visit` one position after the other. Memory stays
+	/// bounded whatever their number.
+	pub(crate) fn each_logits(
+		&self,
+		rows: &[f32],
+		mut visit: impl FnMut(usize, &[f32]) -> Result<(), GenerateError>,
+	) -> Result<(), GenerateError> {
+		let (hidden, vocab) = (self.config().hidden_size, self.config().vocab_size);
+		let slab = (LOGITS_SLAB / vocab).max(1);
+		for (number, rows) in rows.chunks(slab * hidden).enumerate() {
+			let logits = self.guarded(|| self.model.logits(self.model.hidden(rows)).into_data())?;
+			for (row, logits) in floats(&logits).chunks(vocab).enumerate() {
+				visit(number * slab + row, logits)?;
+			}
+		}
+		Ok(())
+	}
+
+	/// Passes `ids` through the model from the start, chunk by chunk: `rows` sees the position of a
+	/// chunk's first token and the chunk's hidden states after the last norm, `observe` a layer's
+	/// number as [`Forward::hidden_states`] counts, the same position, and the stream there.
+	pub(crate) fn prefill(
+		&self,
+		ids: &[TokenId],
+		mut observe: impl FnMut(usize, usize, &Tensor<2>),
+		mut rows: impl FnMut(usize, Tensor<2>),
+	) -> Result<(), GenerateError> {
+		self.check_tokens(ids, self.config().context)?;
+		self.guarded(|| {
+			let mut cache = self.cache(ids.len());
+			for (number, chunk) in ids.chunks(PREFILL_CHUNK).enumerate() {
+				let start = number * PREFILL_CHUNK;
+				let stream = self.model.forward(chunk, &mut cache, |layer, stream| {
+					observe(layer, start, stream);
+				});
+				rows(start, stream);
+			}
+		})
+	}
+
+	/// Logits and all hidden states of a sequence, for comparison with a reference.
+	pub fn forward(&self, ids: &[TokenId]) -> Result<Forward, GenerateError> {
+		let layers = self.config().layers;
+		let mut hidden_states = vec![Vec::new(); layers + 1];
+		let mut last = Vec::new();
+		self.prefill(
+			ids,
+			|layer, _, stream| {
+				if layer < layers {
+					hidden_states[layer].extend(values(stream.clone()));
+				}
+			},
+			|_, stream| last.extend(values(stream)),
+		)?;
+		let mut logits = Vec::with_capacity(ids.len() * self.config().vocab_size);
+		self.each_logits(&last, |_, row| {
+			logits.extend_from_slice(row);
+			Ok(())
+		})?;
+		hidden_states[layers] = last;
+		Ok(Forward {
+			logits,
+			hidden_states,
+		})
+	}
+
+	pub(crate) fn check_tokens(&self, ids: &[TokenId], room: usize) -> Result<(), GenerateError> {
+		let config = self.config();
+		if ids.is_empty() {
+			return Err(GenerateError::EmptyPrompt);
+		}
+		if let Some(token) = ids.iter().find(|id| **id as usize >= config.vocab_size) {
+			return Err(GenerateError::UnknownToken {
+				token: *token,
+				vocab: config.vocab_size,
+			});
+		}
+		if ids.len() > room {
+			return Err(GenerateError::ContextFull {
+				tokens: ids.len(),
+				context: room,
+			});
+		}
+		Ok(())
+	}
+
+	/// A device that fails, fails by a panic inside the tensor library.
+	fn guarded<T>(&self, compute: impl FnOnce() -> T) -> Result<T, GenerateError> {
+		catch_unwind(AssertUnwindSafe(compute)).map_err(|panic| GenerateError::Device {
+			reason: crate::panic_message(&*panic),
+		})
+	}
+}
+
+/// The tensor's values, row-major.
+pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+	floats(&tensor.into_data()).to_vec()
+}
+
+fn last_row(rows: Tensor<2>) -> Vec<f32> {
+	let [tokens, width] = rows.dims();
+	values(rows.slice([tokens - 1..tokens, 0..width]))
+}

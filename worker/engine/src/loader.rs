@@ -1,0 +1,83 @@
+//! From the checkpoint's bytes to tensors. 16-bit weights become 32-bit ones here.
+
+use crate::linear::{Linear, Matrix, tensor};
+use burn::tensor::{Device, Tensor};
+use bytes::Bytes;
+use half::{bf16, f16};
+use infergrid_checkpoint::{Dtype, RawTensor, Weights, WeightsError};
+
+#[cfg(target_endian = "big")]
+compile_error!("safetensors are little-endian and are used in place");
+
+/// Reads tensors by name onto a device.
+pub(crate) struct Loader<'a> {
+	pub(crate) weights: &'a Weights,
+	pub(crate) device: &'a Device,
+	/// Keep the bytes for the processor's own kernels.
+	pub(crate) shared: bool,
+}
+
+impl Loader<'_> {
+	/// The matrix `name` of `[rows, columns]`.
+	pub(crate) fn matrix(&self, name: &str, shape: [usize; 2]) -> Result<Matrix, WeightsError> {
+		let bytes = as_f32(self.weights.tensor(name, &shape)?);
+		Ok(match self.shared {
+			true => Matrix::shared(bytes, shape, self.device),
+			false => Matrix::on_device(bytes, shape, self.device),
+		})
+	}
+
+	/// The vector `name` of `length` values.
+	pub(crate) fn vector(&self, name: &str, length: usize) -> Result<Tensor<1>, WeightsError> {
+		Ok(tensor(
+			as_f32(self.weights.tensor(name, &[length])?),
+			[length],
+			self.device,
+		))
+	}
+
+	/// The layer `name` with `name.weight` of `[out, in]` and, if it is `biased`, `name.bias`.
+	pub(crate) fn linear(
+		&self,
+		name: &str,
+		[out, input]: [usize; 2],
+		biased: bool,
+	) -> Result<Linear, WeightsError> {
+		let bias = biased
+			.then(|| self.vector(&format!("{name}.bias"), out))
+			.transpose()?;
+		Ok(Linear {
+			weight: self.matrix(&format!("{name}.weight"), [out, input])?,
+			bias,
+		})
+	}
+}
+
+/// The tensor's values as 32-bit floats: its own bytes where they are that already.
+fn as_f32(raw: RawTensor) -> Bytes {
+	let bytes = raw.as_ref();
+	let in_place = bytes.as_ptr().cast::<f32>().is_aligned();
+	match raw.dtype {
+		Dtype::F32 if in_place => Bytes::from_owner(raw),
+		Dtype::F32 => convert(bytes, f32::from_le_bytes),
+		Dtype::BF16 => convert(bytes, |pair| bf16::from_le_bytes(pair).to_f32()),
+		_ => convert(bytes, |pair| f16::from_le_bytes(pair).to_f32()),
+	}
+}
+
+fn convert<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f32) -> Bytes {
+	struct Floats(Vec<f32>);
+	impl AsRef<[u8]> for Floats {
+		fn as_ref(&self) -> &[u8] {
+			bytemuck::cast_slice(&self.0)
+		}
+	}
+	Bytes::from_owner(Floats(
+		bytes
+			.as_chunks()
+			.0
+			.iter()
+			.map(|item| value(*item))
+			.collect(),
+	))
+}
