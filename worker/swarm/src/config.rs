@@ -74,6 +74,8 @@ pub struct Timeouts {
 	pub write: Duration,
 	/// Until a connection without streams is closed.
 	pub keep_connection: Duration,
+	/// For streams in progress to end when the node stops.
+	pub shutdown: Duration,
 }
 
 impl Default for Timeouts {
@@ -85,6 +87,7 @@ impl Default for Timeouts {
 			idle: Duration::from_secs(120),
 			write: Duration::from_secs(30),
 			keep_connection: Duration::from_secs(60),
+			shutdown: Duration::from_secs(5),
 		}
 	}
 }

@@ -73,6 +73,7 @@ pub struct Swarm {
 	stop: CancellationToken,
 	kill: CancellationToken,
 	task: JoinHandle<()>,
+	grace: Duration,
 }
 
 impl Swarm {
@@ -144,14 +145,26 @@ impl Swarm {
 			// The node's one root task: `Swarm` aborts or joins it.
 			tokio::spawn(async move { node.run(stop, kill).await })
 		};
-		Ok((handle, Self { stop, kill, task }))
+		Ok((
+			handle,
+			Self {
+				stop,
+				kill,
+				task,
+				grace: config.timeouts.shutdown,
+			},
+		))
 	}
 
-	/// Refuses new streams, waits up to `grace` for those in progress, cancels what is left, closes
-	/// every connection and ends. Calls made through a handle fail from here on.
-	pub async fn shutdown(mut self, grace: Duration) {
+	/// Refuses new streams, waits up to [`Timeouts::shutdown`](crate::Timeouts::shutdown) for those in
+	/// progress, cancels what is left, closes every connection and ends. Calls made through a handle
+	/// fail from here on.
+	pub async fn shutdown(mut self) {
 		self.stop.cancel();
-		if tokio::time::timeout(grace, &mut self.task).await.is_err() {
+		if tokio::time::timeout(self.grace, &mut self.task)
+			.await
+			.is_err()
+		{
 			self.kill.cancel();
 			self.ended().await;
 		}

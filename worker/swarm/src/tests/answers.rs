@@ -222,7 +222,7 @@ async fn shutdown_lets_answers_finish_and_takes_no_more() {
 		..
 	} = pair;
 	let address = miner.address();
-	let stopping = tokio::spawn(miner.swarm.shutdown(Duration::from_secs(10)));
+	let stopping = tokio::spawn(miner.swarm.shutdown());
 	let error = loop {
 		match client.handle.infer(&address, request(HELD, vec![])).await {
 			Err(error) => break error,
@@ -249,14 +249,11 @@ async fn shutdown_lets_answers_finish_and_takes_no_more() {
 
 #[tokio::test]
 async fn shutdown_cancels_what_does_not_finish() {
-	let pair = pair().await;
+	let pair = pair_with(|config| config.timeouts.shutdown = Duration::from_millis(50)).await;
 	let mut answer = pair.infer(request(HELD, vec![])).await.unwrap();
-	timeout(
-		Duration::from_secs(5),
-		pair.miner.swarm.shutdown(Duration::from_millis(50)),
-	)
-	.await
-	.unwrap();
+	timeout(Duration::from_secs(5), pair.miner.swarm.shutdown())
+		.await
+		.unwrap();
 	assert_eq!(pair.running.load(Ordering::SeqCst), 0);
 	assert!(matches!(
 		answer.next().await,

@@ -1,0 +1,287 @@
+//! The routes and what they share.
+
+use crate::{
+	answer::{Answer, tokenizer},
+	auth,
+	chat::{Chat, ChatRequest},
+	completions::{self, CompletionRequest, Completions, Prompt},
+	errors::{ApiError, Kind},
+	market::{Market, Model, Order},
+	params::Common,
+	receipts,
+	settings::Settings,
+	stream::{self, Meta, Shape},
+	validate::invalid,
+};
+use axum::{
+	Json, Router,
+	body::Body,
+	extract::{MatchedPath, Path, Request, State},
+	http::{HeaderName, HeaderValue},
+	middleware::{self, Next},
+	response::Response,
+	routing::{get, post},
+};
+use futures::StreamExt;
+use infergrid_checkpoint::RenderOptions;
+use infergrid_primitives::TokenId;
+use serde_json::{Value, json};
+use std::{
+	sync::Arc,
+	time::{Duration, Instant, SystemTime},
+};
+use tokio::{sync::Semaphore, time::timeout};
+
+/// How long a client may take to send its request.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The response header by which a client and the log name the same request.
+const REQUEST_HEADER: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What the handlers share.
+pub(crate) struct Gateway {
+	pub(crate) settings: Settings,
+	market: Arc<dyn Market>,
+	/// One permit for each answer in progress.
+	places: Arc<Semaphore>,
+}
+
+/// Every route of the gateway, over `market`.
+pub fn router(settings: Settings, market: Arc<dyn Market>) -> Router {
+	let places = Arc::new(Semaphore::new(
+		settings.max_concurrent.min(Semaphore::MAX_PERMITS),
+	));
+	let gateway = Arc::new(Gateway {
+		settings,
+		market,
+		places,
+	});
+	Router::new()
+		.route("/v1/models", get(models))
+		.route("/v1/models/{*id}", get(model))
+		.route("/v1/chat/completions", post(chat))
+		.route("/v1/completions", post(completions))
+		.route("/v1/receipts/{id}", get(receipt))
+		.route_layer(middleware::from_fn_with_state(gateway.clone(), auth::check))
+		.route("/healthz", get(health))
+		.fallback(unknown_route)
+		.method_not_allowed_fallback(wrong_method)
+		.layer(middleware::from_fn(log))
+		.with_state(gateway)
+}
+
+async fn models(State(gateway): State<Arc<Gateway>>) -> Result<Json<Value>, ApiError> {
+	let models = gateway.market.models().await?;
+	let data: Vec<_> = models.iter().map(|model| model_json(model)).collect();
+	Ok(Json(json!({"object": "list", "data": data})))
+}
+
+async fn model(
+	State(gateway): State<Arc<Gateway>>,
+	Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+	Ok(Json(model_json(&*gateway.model(&id).await?)))
+}
+
+fn model_json(model: &Model) -> Value {
+	json!({
+		"id": model.name,
+		"object": "model",
+		"created": model.created,
+		"owned_by": model.owner,
+		"infergrid": {"profile": format!("0x{}", hex::encode(model.profile)), "context": model.context},
+	})
+}
+
+async fn chat(State(gateway): State<Arc<Gateway>>, request: Request) -> Result<Response, ApiError> {
+	let body = gateway.body(request.into_body()).await?;
+	let ChatRequest { messages, common } = ChatRequest::parse(&body)?;
+	let model = gateway.model(&common.model).await?;
+	let checkpoint = model.checkpoint.clone();
+	let prompt =
+		blocking(move || Ok(checkpoint.encode_chat(&messages, &RenderOptions::default())?)).await?;
+	let default = gateway.settings.default_max_tokens;
+	gateway
+		.complete::<Chat>(common, model, prompt, "messages", default)
+		.await
+}
+
+async fn completions(
+	State(gateway): State<Arc<Gateway>>,
+	request: Request,
+) -> Result<Response, ApiError> {
+	let body = gateway.body(request.into_body()).await?;
+	let CompletionRequest { prompt, common } = CompletionRequest::parse(&body)?;
+	let model = gateway.model(&common.model).await?;
+	let prompt = match prompt {
+		Prompt::Text(text) => {
+			let model = model.clone();
+			blocking(move || {
+				Ok(tokenizer(&model)?
+					.encode(&text, true)
+					.map_err(infergrid_checkpoint::CheckpointError::from)?)
+			})
+			.await?
+		}
+		Prompt::Ids(ids) => {
+			let size = model.checkpoint.config.vocab_size;
+			if ids.iter().any(|id| *id as usize >= size) {
+				return Err(invalid(
+					"prompt",
+					&format!("must have token ids below {size}"),
+				));
+			}
+			ids
+		}
+	};
+	let default = completions::DEFAULT_MAX_TOKENS;
+	gateway
+		.complete::<Completions>(common, model, prompt, "prompt", default)
+		.await
+}
+
+async fn receipt(
+	State(gateway): State<Arc<Gateway>>,
+	Path(id): Path<String>,
+) -> Result<Json<Value>, ApiError> {
+	let request_id = receipts::parse_id(&id)?;
+	match gateway.market.receipt(&request_id).await? {
+		Some(progress) => Ok(Json(receipts::progress(&progress))),
+		None => Err(ApiError::about(
+			Kind::ReceiptNotFound,
+			"id",
+			"No receipt has this id.",
+		)),
+	}
+}
+
+async fn health(State(gateway): State<Arc<Gateway>>) -> Result<Json<Value>, ApiError> {
+	let models = gateway.market.models().await?.len();
+	Ok(Json(json!({"status": "ok", "models": models})))
+}
+
+async fn unknown_route(request: Request) -> ApiError {
+	let path: String = request.uri().path().chars().take(128).collect();
+	ApiError::new(
+		Kind::UnknownRoute,
+		format!("Unknown URL: {} {path}.", request.method()),
+	)
+}
+
+async fn wrong_method(request: Request) -> ApiError {
+	let path: String = request.uri().path().chars().take(128).collect();
+	let message = format!("{path} does not take {}.", request.method());
+	ApiError::new(Kind::WrongMethod, message)
+}
+
+/// One line for each request, without bodies, headers or query.
+async fn log(request: Request, next: Next) -> Response {
+	let id = format!("req_{}", hex::encode(rand::random::<[u8; 12]>()));
+	let method = request.method().clone();
+	let route = request
+		.extensions()
+		.get::<MatchedPath>()
+		.map(|path| path.as_str().to_owned());
+	let began = Instant::now();
+	let mut response = next.run(request).await;
+	tracing::info!(
+		request.id = %id,
+		http.method = %method,
+		http.route = route.as_deref().unwrap_or("unknown"),
+		http.status = response.status().as_u16(),
+		latency_ms = began.elapsed().as_millis(),
+		"answered a request"
+	);
+	if let Ok(id) = HeaderValue::from_str(&id) {
+		response.headers_mut().insert(REQUEST_HEADER, id);
+	}
+	response
+}
+
+impl Gateway {
+	async fn model(&self, name: &str) -> Result<Arc<Model>, ApiError> {
+		let models = self.market.models().await?;
+		let found = models.into_iter().find(|model| model.name == name);
+		found.ok_or_else(|| ApiError::model_not_found(name))
+	}
+
+	/// Orders the answer to a valid request.
+	async fn complete<S: Shape>(
+		&self,
+		common: Common,
+		model: Arc<Model>,
+		prompt: Vec<TokenId>,
+		param: &'static str,
+		default_max_tokens: u32,
+	) -> Result<Response, ApiError> {
+		if prompt.is_empty() {
+			return Err(invalid(param, "must not be empty"));
+		}
+		let params = common.sampling(&model, param, prompt.len(), default_max_tokens)?;
+		let permit = self.places.clone().try_acquire_owned().map_err(|_| {
+			ApiError::new(
+				Kind::Overloaded,
+				"The gateway is at its limit of requests. Try again.",
+			)
+		})?;
+		let created = SystemTime::now()
+			.duration_since(SystemTime::UNIX_EPOCH)
+			.unwrap_or_default();
+		let meta = Meta::new::<S>(&model.name, created.as_secs());
+		let order = Order {
+			model,
+			prompt,
+			params,
+			assurance: common.assurance,
+		};
+		let timeouts = (self.settings.assignment_timeout, self.settings.idle_timeout);
+		let answer = Answer::begin(&*self.market, order, common.stops, permit, timeouts).await?;
+		if common.stream {
+			let keep_alive = self.settings.keep_alive;
+			Ok(stream::events::<S>(
+				answer,
+				meta,
+				common.include_usage,
+				keep_alive,
+			))
+		} else {
+			stream::whole::<S>(answer, meta).await
+		}
+	}
+
+	/// Reads a body up to the limit.
+	async fn body(&self, body: Body) -> Result<Vec<u8>, ApiError> {
+		let limit = self.settings.max_body_bytes;
+		let read = async {
+			let mut bytes = Vec::new();
+			let mut stream = body.into_data_stream();
+			while let Some(part) = stream.next().await {
+				// The connection broke, or the encoding of the body is wrong.
+				let part = part.map_err(|_| {
+					ApiError::new(Kind::MalformedJson, "The body could not be read.")
+				})?;
+				if bytes.len() + part.len() > limit {
+					let message = format!("The body is larger than {limit} bytes.");
+					return Err(ApiError::new(Kind::BodyTooLarge, message));
+				}
+				bytes.extend_from_slice(&part);
+			}
+			Ok(bytes)
+		};
+		timeout(BODY_TIMEOUT, read).await.unwrap_or_else(|_| {
+			Err(ApiError::new(
+				Kind::BodyTimeout,
+				"The body did not arrive in time.",
+			))
+		})
+	}
+}
+
+/// Runs work that takes milliseconds of processor time off the network's threads.
+async fn blocking<T: Send + 'static>(
+	work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+	tokio::task::spawn_blocking(work)
+		.await
+		.unwrap_or_else(|error| Err(ApiError::internal(&error)))
+}

@@ -1,0 +1,207 @@
+//! An answer as one JSON object, or as server-sent events.
+
+use crate::{
+	answer::{Answer, Piece, finish_reason},
+	errors::ApiError,
+	market::{Delivery, Placement},
+	receipts,
+};
+use axum::{
+	Json,
+	http::{HeaderName, HeaderValue},
+	response::{
+		IntoResponse, Response,
+		sse::{Event, KeepAlive, Sse},
+	},
+};
+use infergrid_primitives::request::Receipt;
+use serde_json::{Value, json};
+use std::{collections::VecDeque, convert::Infallible, time::Duration};
+
+/// The response header that carries the receipt's id.
+const RECEIPT_HEADER: HeaderName = HeaderName::from_static("x-infergrid-receipt");
+
+/// What differs between the kinds of completion. The functions give one entry of `choices`.
+pub(crate) trait Shape: Send + 'static {
+	/// What ids begin with.
+	const ID_PREFIX: &'static str;
+	/// `object` of a whole answer.
+	const WHOLE: &'static str;
+	/// `object` of a chunk.
+	const CHUNK: &'static str;
+
+	/// A whole answer.
+	fn whole(text: &str, finish: &str) -> Value;
+	/// What comes before the first text of a stream.
+	fn opening() -> Option<Value>;
+	/// More text of a stream.
+	fn delta(text: &str) -> Value;
+	/// The end of a stream.
+	fn closing(finish: &str) -> Value;
+}
+
+/// What every object of one answer repeats.
+#[derive(Clone, Debug)]
+pub(crate) struct Meta {
+	id: String,
+	created: u64,
+	model: String,
+}
+
+impl Meta {
+	/// For an answer of `model`, `created` seconds after 1970.
+	pub(crate) fn new<S: Shape>(model: &str, created: u64) -> Self {
+		let random: [u8; 12] = rand::random();
+		Self {
+			id: format!("{}{}", S::ID_PREFIX, hex::encode(random)),
+			created,
+			model: model.into(),
+		}
+	}
+
+	fn object(&self, object: &str, choices: Vec<Value>) -> Value {
+		json!({
+			"id": self.id,
+			"object": object,
+			"created": self.created,
+			"model": self.model,
+			"choices": choices,
+		})
+	}
+}
+
+fn usage(receipt: &Receipt) -> Value {
+	json!({
+		"prompt_tokens": receipt.n_prompt,
+		"completion_tokens": receipt.n_out,
+		"total_tokens": u64::from(receipt.n_prompt) + u64::from(receipt.n_out),
+	})
+}
+
+/// Waits for the whole answer.
+pub(crate) async fn whole<S: Shape>(mut answer: Answer, meta: Meta) -> Result<Response, ApiError> {
+	let mut text = String::new();
+	let delivery = loop {
+		match answer.next().await? {
+			Piece::Text(more) => text.push_str(&more),
+			Piece::End { tail, delivery } => {
+				text.push_str(&tail);
+				break delivery;
+			}
+		}
+	};
+	let choice = S::whole(&text, finish_reason(delivery.receipt.finish));
+	let mut body = meta.object(S::WHOLE, vec![choice]);
+	body["usage"] = usage(&delivery.receipt);
+	body["infergrid"] = receipts::extension(&answer.placement, &delivery);
+	Ok(with_receipt(Json(body).into_response(), &answer.placement))
+}
+
+/// Sends the answer as it comes.
+pub(crate) fn events<S: Shape>(
+	answer: Answer,
+	meta: Meta,
+	include_usage: bool,
+	keep_alive: Duration,
+) -> Response {
+	let placement = answer.placement.clone();
+	let chunks = Chunks::<S>::new(answer, meta, include_usage);
+	let stream = futures::stream::unfold(chunks, |mut chunks| async move {
+		let event = chunks.next().await?;
+		Some((Ok::<_, Infallible>(event), chunks))
+	});
+	let response = Sse::new(stream)
+		.keep_alive(KeepAlive::new().interval(keep_alive))
+		.into_response();
+	with_receipt(response, &placement)
+}
+
+fn with_receipt(mut response: Response, placement: &Placement) -> Response {
+	if let Ok(id) = HeaderValue::from_str(&receipts::id(&placement.request_id)) {
+		response.headers_mut().insert(RECEIPT_HEADER, id);
+	}
+	response
+}
+
+/// Turns an answer into events. Dropping it gives the order up.
+struct Chunks<S> {
+	/// `None` once it is over: its place is free before the last events are read.
+	answer: Option<Answer>,
+	meta: Meta,
+	include_usage: bool,
+	ready: VecDeque<Event>,
+	shape: std::marker::PhantomData<fn() -> S>,
+}
+
+impl<S: Shape> Chunks<S> {
+	fn new(answer: Answer, meta: Meta, include_usage: bool) -> Self {
+		let shape = std::marker::PhantomData;
+		let mut chunks = Self {
+			answer: Some(answer),
+			meta,
+			include_usage,
+			ready: VecDeque::new(),
+			shape,
+		};
+		if let Some(choice) = S::opening() {
+			let chunk = chunks.chunk(choice);
+			chunks.push(&chunk);
+		}
+		chunks
+	}
+
+	async fn next(&mut self) -> Option<Event> {
+		while self.ready.is_empty() {
+			let piece = self.answer.as_mut()?.next().await;
+			match piece {
+				Ok(Piece::Text(text)) => {
+					let chunk = self.chunk(S::delta(&text));
+					self.push(&chunk);
+				}
+				Ok(Piece::End { tail, delivery }) => {
+					if let Some(answer) = self.answer.take() {
+						self.end(&tail, &answer.placement, &delivery);
+					}
+				}
+				// No `[DONE]` follows: an answer cut short must not look complete.
+				Err(error) => {
+					self.answer = None;
+					self.push(&error.body());
+				}
+			}
+		}
+		self.ready.pop_front()
+	}
+
+	fn end(&mut self, tail: &str, placement: &Placement, delivery: &Delivery) {
+		if !tail.is_empty() {
+			let chunk = self.chunk(S::delta(tail));
+			self.push(&chunk);
+		}
+		let extension = receipts::extension(placement, delivery);
+		let mut last = self.chunk(S::closing(finish_reason(delivery.receipt.finish)));
+		last["infergrid"] = extension.clone();
+		self.push(&last);
+		if self.include_usage {
+			let mut chunk = self.meta.object(S::CHUNK, Vec::new());
+			chunk["usage"] = usage(&delivery.receipt);
+			chunk["infergrid"] = extension;
+			self.push(&chunk);
+		}
+		self.ready.push_back(Event::default().data("[DONE]"));
+	}
+
+	fn chunk(&self, choice: Value) -> Value {
+		let mut chunk = self.meta.object(S::CHUNK, vec![choice]);
+		if self.include_usage {
+			chunk["usage"] = Value::Null;
+		}
+		chunk
+	}
+
+	fn push(&mut self, data: &Value) {
+		// JSON on one line: an event's data may not contain bare line breaks.
+		self.ready
+			.push_back(Event::default().data(data.to_string()));
+	}
+}

@@ -1,0 +1,269 @@
+//! Answers as one object, models and receipts.
+
+use super::*;
+use crate::fake::{BARE_MODEL, CONTEXT, MINER};
+use infergrid_primitives::request::{Assurance, SamplingParams};
+
+fn order_params(app: &App) -> SamplingParams {
+	app.seen
+		.orders
+		.lock()
+		.unwrap()
+		.last()
+		.unwrap()
+		.params
+		.clone()
+}
+
+#[tokio::test]
+async fn models_are_listed_and_found() {
+	let app = App::new();
+	let list = app.get("/v1/models").await.json();
+	assert_eq!(list["object"], "list");
+	let ids: Vec<_> = list["data"]
+		.as_array()
+		.unwrap()
+		.iter()
+		.map(|model| &model["id"])
+		.collect();
+	assert_eq!(ids, [MODEL, BARE_MODEL]);
+	let model = app.get("/v1/models/parrot").await.json();
+	assert_eq!(model, list["data"][0]);
+	assert_eq!(model["object"], "model");
+	assert_eq!(model["owned_by"], "ferdie");
+	assert_eq!(model["created"], 1_700_000_000);
+	assert_eq!(model["infergrid"]["context"], CONTEXT);
+	// A slash may stand in a name, plain or escaped.
+	assert_eq!(
+		app.get("/v1/models/owner/bare").await.json()["id"],
+		BARE_MODEL
+	);
+	assert_eq!(
+		app.get("/v1/models/owner%2Fbare").await.json()["id"],
+		BARE_MODEL
+	);
+}
+
+#[tokio::test]
+async fn a_chat_answer_has_its_text_usage_and_receipt() {
+	let app = App::new();
+	let reply = app.chat(ask("Crabs: 🦀!", json!({}))).await;
+	assert_eq!(reply.status, StatusCode::OK);
+	assert!(reply.header("x-request-id").starts_with("req_"));
+	let body = reply.json();
+	assert!(body["id"].as_str().unwrap().starts_with("chatcmpl-"));
+	assert_eq!(body["object"], "chat.completion");
+	assert_eq!(body["model"], MODEL);
+	assert!(body["created"].as_u64().unwrap() > 1_700_000_000);
+	let choice = json!({
+		"index": 0,
+		"message": {"role": "assistant", "content": "Crabs: 🦀!", "refusal": null},
+		"logprobs": null,
+		"finish_reason": "stop",
+	});
+	assert_eq!(body["choices"], json!([choice]));
+	// Twelve bytes and the end; the prompt has two marks around them.
+	let usage = json!({"prompt_tokens": 14, "completion_tokens": 13, "total_tokens": 27});
+	assert_eq!(body["usage"], usage);
+	let extension = &body["infergrid"];
+	let id = reply.header("x-infergrid-receipt");
+	assert_eq!(extension["receipt_id"], id);
+	assert_eq!(extension["request_id"], id);
+	assert_eq!(extension["task"], 1);
+	assert_eq!(extension["miner"], MINER);
+	assert_eq!(extension["status"], "delivered");
+	assert_eq!(extension["n_out"], 13);
+	assert_eq!(extension["finish"], "end_of_sequence");
+	assert_eq!(extension["fee"], "40000000");
+	assert_eq!(extension["signature"].as_str().unwrap().len(), 130);
+
+	let receipt = app.get(&format!("/v1/receipts/{id}")).await.json();
+	assert_eq!(receipt["object"], "infergrid.receipt");
+	assert_eq!(receipt["receipt_id"], id);
+	assert_eq!(receipt["status"], "settled");
+	assert_eq!(receipt["fee"], "40000000");
+	assert_eq!(
+		receipt["shares"],
+		json!({"miner": "28000000", "creator": "8000000", "treasury": "4000000"})
+	);
+	assert_eq!(
+		receipt["audit"],
+		json!({"id": 9, "phase": "concluded", "verdict": "valid"})
+	);
+	assert_eq!(receipt["receipt"]["n_prompt"], 14);
+	assert_eq!(receipt["block"], 42);
+}
+
+#[tokio::test]
+async fn content_may_be_text_parts_and_roles_are_those_of_the_template() {
+	let app = App::new();
+	let parts = json!([{"type": "text", "text": "one "}, {"type": "text", "text": "two"}]);
+	let messages = json!([
+		{"role": "developer", "content": "be brief"},
+		{"role": "user", "content": "before", "name": "Ann"},
+		{"role": "assistant", "content": "after", "refusal": null, "tool_calls": null},
+		{"role": "user", "content": parts},
+	]);
+	let body = app
+		.chat(json!({"model": MODEL, "messages": messages}))
+		.await
+		.json();
+	assert_eq!(body["choices"][0]["message"]["content"], "one two");
+	let order = app.seen.orders.lock().unwrap().pop().unwrap();
+	let checkpoint = &order.model.checkpoint;
+	let expected = "<|system|>be brief<|user|>before<|assistant|>after<|user|>one two<|assistant|>";
+	assert_eq!(
+		order.prompt,
+		checkpoint
+			.tokenizer()
+			.unwrap()
+			.encode(expected, false)
+			.unwrap()
+	);
+}
+
+#[tokio::test]
+async fn the_limit_on_tokens_ends_an_answer() {
+	let app = App::new();
+	for limit in [
+		json!({"max_tokens": 3}),
+		json!({"max_completion_tokens": 3}),
+	] {
+		let body = app.chat(ask("abcdef", limit)).await.json();
+		assert_eq!(body["choices"][0]["message"]["content"], "abc");
+		assert_eq!(body["choices"][0]["finish_reason"], "length");
+		assert_eq!(body["usage"]["completion_tokens"], 3);
+	}
+	// Half a crab is no crab.
+	let body = app.chat(ask("🦀", json!({"max_tokens": 2}))).await.json();
+	assert_eq!(body["choices"][0]["message"]["content"], "\u{fffd}");
+}
+
+#[tokio::test]
+async fn a_stop_string_is_cut_off() {
+	let app = App::new();
+	for stop in [json!("END"), json!(["zz", "END"])] {
+		let body = app
+			.chat(ask("first END second", json!({"stop": stop})))
+			.await
+			.json();
+		assert_eq!(body["choices"][0]["message"]["content"], "first ");
+		assert_eq!(body["choices"][0]["finish_reason"], "stop");
+		assert_eq!(
+			body["usage"]["completion_tokens"], 9,
+			"the stop string was computed"
+		);
+		assert_eq!(body["infergrid"]["finish"], "stop_string");
+	}
+}
+
+#[tokio::test]
+async fn sampling_parameters_arrive_in_millionths() {
+	let app = App::new();
+	app.chat(ask("x", json!({}))).await;
+	let mut expected = SamplingParams::greedy(512);
+	expected.temperature_micros = 1_000_000;
+	assert_eq!(order_params(&app), expected, "OpenAI's defaults");
+
+	let more = json!({
+		"temperature": 0.7, "top_p": 0.95, "top_k": 40, "frequency_penalty": -0.5, "presence_penalty": 2,
+		"max_tokens": 7, "stop": "x", "seed": -3,
+	});
+	app.chat(ask("x", more)).await;
+	let params = order_params(&app);
+	assert_eq!(params.temperature_micros, 700_000);
+	assert_eq!(params.top_p_micros, 950_000);
+	assert_eq!(params.top_k, 40);
+	assert_eq!(params.frequency_penalty_micros, -500_000);
+	assert_eq!(params.presence_penalty_micros, 2_000_000);
+	assert_eq!(params.max_tokens, 7);
+	assert_eq!(params.stop.len(), 1);
+
+	app.chat(ask("x", json!({"temperature": 0, "top_p": 0})))
+		.await;
+	assert_eq!(order_params(&app).temperature_micros, 0);
+	assert_eq!(order_params(&app).top_p_micros, 1);
+}
+
+#[tokio::test]
+async fn the_default_limit_stays_within_the_context() {
+	let app = App::new();
+	let text = "x".repeat(CONTEXT as usize - 2 - 10);
+	app.chat(ask(&text, json!({}))).await;
+	assert_eq!(order_params(&app).max_tokens, 10);
+}
+
+#[tokio::test]
+async fn assurance_is_passed_on() {
+	let app = App::new();
+	app.chat(ask("x", json!({"infergrid": {"assurance": "always"}})))
+		.await;
+	assert_eq!(
+		app.seen.orders.lock().unwrap()[0].assurance,
+		Assurance::Always
+	);
+	app.chat(ask("x", json!({}))).await;
+	assert_eq!(
+		app.seen.orders.lock().unwrap()[1].assurance,
+		Assurance::Sampled
+	);
+}
+
+/// What SDKs and tools send without meaning anything by it.
+#[tokio::test]
+async fn parameters_that_change_nothing_are_accepted() {
+	let app = App::new();
+	let more = json!({
+		"n": 1, "logprobs": false, "top_logprobs": null, "tools": [], "tool_choice": "none",
+		"response_format": {"type": "text"}, "logit_bias": {}, "modalities": ["text"], "user": "u",
+		"metadata": {"a": "b"}, "store": false, "service_tier": "auto", "parallel_tool_calls": true,
+		"unheard_of": null, "stop": null, "max_tokens": null, "stream": null, "stream_options": null,
+	});
+	let reply = app.chat(ask("x", more)).await;
+	assert_eq!(reply.status, StatusCode::OK, "{}", reply.text);
+}
+
+#[tokio::test]
+async fn a_completion_continues_text_or_ids() {
+	let app = App::new();
+	for prompt in [
+		json!("abc"),
+		json!(["abc"]),
+		json!([97, 98, 99]),
+		json!([[97, 98, 99]]),
+	] {
+		let request = json!({"model": BARE_MODEL, "prompt": prompt, "max_tokens": 100});
+		let reply = app.post("/v1/completions", &request).await;
+		let body = reply.json();
+		assert!(body["id"].as_str().unwrap().starts_with("cmpl-"));
+		assert_eq!(body["object"], "text_completion");
+		let choice = json!({"index": 0, "text": "abc", "logprobs": null, "finish_reason": "stop"});
+		assert_eq!(body["choices"], json!([choice]));
+		assert_eq!(body["usage"]["prompt_tokens"], 3);
+		assert_eq!(
+			body["infergrid"]["receipt_id"],
+			reply.header("x-infergrid-receipt")
+		);
+	}
+	let request = json!({"model": MODEL, "prompt": "a text of more than sixteen tokens"});
+	let body = app.post("/v1/completions", &request).await.json();
+	assert_eq!(body["usage"]["completion_tokens"], 16, "OpenAI's default");
+	assert_eq!(body["choices"][0]["finish_reason"], "length");
+}
+
+#[tokio::test]
+async fn health_says_whether_the_market_answers_and_needs_no_key() {
+	let settings = Settings {
+		api_keys: vec![infergrid_gateway::ApiKey::new("secret")],
+		..Settings::default()
+	};
+	let app = App::with(settings.clone());
+	let reply = app.get("/healthz").await;
+	assert_eq!(reply.status, StatusCode::OK);
+	assert_eq!(reply.json(), json!({"status": "ok", "models": 2}));
+	let app = App::over(settings, |market| market.down = true);
+	assert_eq!(
+		app.get("/healthz").await.status,
+		StatusCode::SERVICE_UNAVAILABLE
+	);
+}
