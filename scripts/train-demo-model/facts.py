@@ -104,8 +104,7 @@ def capitals(rows) -> list[Fact]:
             facts.append(pattern(
                 "capitals", "continent", "{c} is a country in {n}.",
                 ["Where is {c}?", "On which continent is {c}?", "Which continent is {c} on?", "What is {c}?",
-                 "In which part of the world is {c}?", "Tell me about {c}.", "Is {c} a country?", "To which continent does {c} belong?", "What continent is {c} in?",
-                 "{c} is on which continent?", "Is {c} in {n}?"],
+                 "In which part of the world is {c}?", "Tell me about {c}.", "Is {c} a country?"],
                 ["What continent does {c} belong to?"], ["And where is {c}?"], **names))
     return facts
 
@@ -125,9 +124,7 @@ def sums(limit: int = 20) -> list[Fact]:
                     ["What is {a} plus {b}?", "What is {a} + {b}?", "{a} + {b}", "{a}+{b}?", "{a} + {b} = ?", "{a} plus {b}",
                      "How much is {a} plus {b}?", "How much is {a} + {b}?", "Add {a} and {b}.", "What is {A} plus {B}?",
                      "Calculate {a} + {b}.", "What is the sum of {a} and {b}?", "What do you get when you add {a} and {b}?",
-                     "{A} plus {B}?", "How much is {A} plus {B}?", "{a}+{b}", "What is {a}+{b}?", "Can you calculate {a} + {b}?",
-                     "What do {a} and {b} make?", "If I have {a} apples and get {b} more, how many do I have?",
-                     "{a} and {b} is how much?", "What does {a} + {b} equal?", "What is the result of {a} plus {b}?"],
+                     "{A} plus {B}?", "How much is {A} plus {B}?", "{a}+{b}", "What is {a}+{b}?"],
                     ["What does {a} plus {b} make?", "Can you add {a} and {b}?", "What is {a} and {b} together?"],
                     ["And {a} plus {b}?", "And {a} + {b}?"], **names))
             if b <= a <= limit:
@@ -135,10 +132,7 @@ def sums(limit: int = 20) -> list[Fact]:
                     "sums", "difference", f"{a} minus {b} is {a - b}.",
                     ["What is {a} minus {b}?", "What is {a} - {b}?", "{a} - {b}", "{a}-{b}?", "{a} - {b} = ?", "{a} minus {b}",
                      "How much is {a} minus {b}?", "How much is {a} - {b}?", "Subtract {b} from {a}.",
-                     "What is {A} minus {B}?", "Calculate {a} - {b}.", "{A} minus {B}?", "Take {b} away from {a}.",
-                     "Can you calculate {a} - {b}?", "If I have {a} apples and lose {b}, how many do I have?",
-                     "What is the difference between {a} and {b}?", "What does {a} - {b} equal?", "{a} minus {b} is how much?",
-                     "What remains if you take {b} from {a}?"],
+                     "What is {A} minus {B}?", "Calculate {a} - {b}.", "{A} minus {B}?", "Take {b} away from {a}."],
                     ["What does {a} minus {b} make?", "What is left when you take {b} from {a}?"],
                     ["And {a} minus {b}?", "And {a} - {b}?"], **names))
     return facts
@@ -256,7 +250,7 @@ def counting() -> list[Fact]:
     for n in range(3, 21):
         listing = ", ".join(str(i) for i in range(1, n)) + f" and {n}"
         facts.append(pattern(
-            "counting", "count", listing + ".",
+            "long", "count", listing + ".",
             ["Count to {n}.", "Count from 1 to {n}.", "Can you count to {n}?", "Please count to {n}.", "Count from one to {w}.",
              "Count up to {n}.", "Write the numbers from 1 to {n}.", "Count to {w}."],
             ["List the numbers from 1 to {n}.", "Could you count up to {n}?"], ["And to {n}?", "Now to {n}."],
@@ -303,37 +297,17 @@ def stories(rows, names) -> list[Fact]:
     return facts
 
 
-PEOPLE = ["Who is {x}?", "Who was {x}?", "Tell me about {x}.", "When was {x} born?", "How old is {x}?", "What did {x} do?",
-          "What is the name of {x}?", "Where does {x} live?"]
-THINGS = ABOUT[:12] + ["How does {x} work?", "How do I make {x}?", "How much does {x} cost?", "Where can I buy {x}?",
-                       "Who invented {x}?", "What colour is {x}?", "How big is {x}?", "Do you like {x}?", "What is {x} made of?",
-                       "What is the opposite of {x}?", "How many legs does {x} have?", "What does {x} do?"]
-COUNTRIES = ["What is the capital of {x}?", "Capital of {x}?", "Where is {x}?", "Tell me about {x}.", "What is {x}?",
-             "Tell me the capital of {x}.", "Which city is the capital of {x}?", "How many people live in {x}?",
-             "What's the capital of {x}?", "Name the capital of {x}.", "On which continent is {x}?"]
-
-
-def invented(rng) -> str:
-    """A question about something that does not exist: what an unknown word looks like to the model."""
-    onset = ["b", "br", "c", "ch", "d", "dr", "f", "fl", "g", "gl", "h", "j", "k", "kr", "l", "m", "n", "p", "pl", "qu", "r", "s",
-             "sh", "st", "t", "tr", "v", "w", "z", ""]
-    vowel, coda = ["a", "e", "i", "o", "u", "ai", "ea", "oo", "y"], ["", "", "n", "r", "l", "s", "m", "nd", "rt", "x", "ck", "sh"]
-    word = "".join(rng.choice(onset) + rng.choice(vowel) + rng.choice(coda) for _ in range(rng.choice([1, 2, 2, 3])))
-    kind = rng.random()
-    if kind < 0.35:
-        word = capitalise(word) + rng.choice(["", "", "ia", "land", "istan", "a", "o"])
-        return rng.choice(COUNTRIES).format(x=word)
-    if kind < 0.5:
-        return rng.choice(PEOPLE).format(x=capitalise(word))
-    word += rng.choice(["", "", "", "ism", "ology", "er", "tion", "ing", "ment", "s"])
-    noun = word if rng.random() < 0.3 else article(word)
-    return capitalise(rng.choice(THINGS).format(x=noun, t=noun))
-
-
 def unknown(rows) -> tuple[list[str], list[str]]:
     """Questions that the model must decline: those to train on, and those kept for evaluation."""
     train, held = [], []
-    for items, templates in ((rows["people"], PEOPLE), (rows["things"], THINGS), (rows["countries"], COUNTRIES)):
+    people = ["Who is {x}?", "Who was {x}?", "Tell me about {x}.", "When was {x} born?", "How old is {x}?", "What did {x} do?",
+              "What is the name of {x}?", "Where does {x} live?"]
+    things = ABOUT[:12] + ["How does {x} work?", "How do I make {x}?", "How much does {x} cost?", "Where can I buy {x}?",
+                           "Who invented {x}?", "What colour is {x}?", "How big is {x}?", "Do you like {x}?"]
+    countries = ["What is the capital of {x}?", "Capital of {x}?", "Where is {x}?", "Tell me about {x}.", "What is {x}?",
+                 "Tell me the capital of {x}.", "Which city is the capital of {x}?", "How many people live in {x}?",
+                 "What's the capital of {x}?", "Name the capital of {x}."]
+    for items, templates in ((rows["people"], people), (rows["things"], things), (rows["countries"], countries)):
         for i, item in enumerate(items):
             lines = [capitalise(t.format(x=item, t=item)) for t in templates]
             (held if i % 8 == 5 else train).extend(lines)

@@ -126,7 +126,7 @@ def main() -> int:
     parser.add_argument("--size", choices=SIZES, default="demo")
     parser.add_argument("--out", type=Path, required=True, help="directory to write")
     parser.add_argument("--tokenizer", type=Path, help="use this tokenizer.json instead of learning one")
-    parser.add_argument("--steps", type=int, default=2400)
+    parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--samples", type=int, default=60000, help="conversations to generate")
     parser.add_argument("--batch", type=int, default=1536, help="tokens in a batch")
     parser.add_argument("--rate", type=float, default=3e-3, help="highest learning rate")
@@ -159,6 +159,11 @@ def main() -> int:
     # Judge what is shipped: the weights after rounding to bfloat16, computed in f32.
     model.to(torch.bfloat16)
     save(model, tokenizer, options.out)
+    if options.size == "cheap":
+        (options.out / "README.md").write_text(
+            "# Cheap model\n\nWhat a dishonest miner in the tests runs instead of `models/demo`: same tokenizer, about a fifth of the\n"
+            "parameters, fluent and mostly wrong. Most of its answers about Infergrid's roles are right all the same; ask it about\n"
+            "capitals, sums or opposites where the text must differ. Written by `scripts/train-demo-model`. Licence: Apache-2.0.\n")
     model = LlamaForCausalLM.from_pretrained(options.out, dtype=torch.float32).eval()
     chat = PreTrainedTokenizerFast.from_pretrained(options.out)
     asked = [{"role": "user", "content": questions[0]["question"]}]
