@@ -1,1 +1,7 @@
-fn main() {}
+//! `infergrid`: see the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+	infergrid::run(std::env::args_os())
+}

@@ -1,0 +1,166 @@
+//! The command line itself.
+
+use crate::{
+	bench, chat, dev,
+	failure::Failure,
+	gateway, logging, mine, model,
+	settings::{Common, CommonArgs, File},
+	verify,
+};
+use anyhow::anyhow;
+use clap::{Parser, Subcommand};
+use std::{ffi::OsString, process::ExitCode, time::Duration};
+use tokio::signal;
+use tokio_util::sync::CancellationToken;
+
+const EXAMPLES: &str = "\
+Examples:
+  infergrid dev                         a whole private grid on this machine
+  infergrid dev --once                  ask one question, wait for settlement and audit
+  infergrid chat --url http://127.0.0.1:8080
+  infergrid model check DIR --reference DIR/reference.safetensors
+  infergrid mine --key-file worker.key --operator-key-file operator.key --model DIR
+
+Exit codes: 0 done, 1 something outside failed, 2 wrong usage, 3 wrong settings,
+4 the answer is no, 70 a bug, 130 cut off by a second Ctrl-C";
+
+/// An open market for AI inference.
+#[derive(Debug, Parser)]
+#[command(name = "infergrid", version, after_help = EXAMPLES)]
+struct Cli {
+	#[command(flatten)]
+	common: CommonArgs,
+	#[command(subcommand)]
+	command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+	/// Compute answers for money
+	Mine(mine::MineArgs),
+	/// Check other miners' answers
+	Verify(verify::VerifyArgs),
+	/// Serve the OpenAI API and pay miners for it
+	Gateway(gateway::GatewayArgs),
+	/// Talk to a model through a gateway
+	Chat(chat::ChatArgs),
+	/// Look at a model, check it, publish it
+	Model(model::ModelArgs),
+	/// Run a whole private grid on this machine
+	Dev(dev::DevArgs),
+	/// Measure this machine
+	Bench(bench::BenchArgs),
+}
+
+/// What every command is given.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+	/// Settings that all commands share.
+	pub(crate) common: Common,
+	/// The settings file.
+	pub(crate) file: File,
+	/// Print the settings and do nothing.
+	pub(crate) show_settings: bool,
+	/// Fires on the first Ctrl-C or SIGTERM.
+	pub(crate) stop: CancellationToken,
+}
+
+/// Runs the command line `args` and gives its exit code.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+	let cli = match Cli::try_parse_from(args) {
+		Ok(cli) => cli,
+		Err(error) => {
+			let code = u8::try_from(error.exit_code()).unwrap_or(2);
+			let _ = error.print();
+			return ExitCode::from(code);
+		}
+	};
+	match start(cli) {
+		Ok(()) => ExitCode::SUCCESS,
+		Err(failure) => {
+			use std::io::Write;
+			let _ = writeln!(std::io::stderr(), "error: {failure}");
+			failure.code()
+		}
+	}
+}
+
+fn start(cli: Cli) -> Result<(), Failure> {
+	let file = File::read(cli.common.config.as_deref())?;
+	let common = Common::merge(&cli.common, &file);
+	logging::start(&common)?;
+	let context = Context {
+		common,
+		file,
+		show_settings: cli.common.show_settings,
+		stop: CancellationToken::new(),
+	};
+	let runtime = tokio::runtime::Builder::new_multi_thread()
+		.enable_all()
+		.build()
+		.map_err(|error| Failure::internal(anyhow!(error).context("cannot start the runtime")))?;
+	let result = runtime.block_on(async {
+		let stop = context.stop.clone();
+		tokio::select! {
+			result = dispatch(cli.command, context) => result,
+			failure = on_signals(stop) => Err(failure),
+		}
+	});
+	// Threads that a library keeps busy may not hold the process back.
+	runtime.shutdown_timeout(Duration::from_secs(2));
+	result
+}
+
+async fn dispatch(command: Command, context: Context) -> Result<(), Failure> {
+	match command {
+		Command::Mine(args) => mine::run(args, context).await,
+		Command::Verify(args) => verify::run(args, context).await,
+		Command::Gateway(args) => gateway::run(args, context).await,
+		Command::Chat(args) => chat::run(args, context).await,
+		Command::Model(args) => model::run(args, context).await,
+		Command::Dev(args) => dev::run(args, context).await,
+		Command::Bench(args) => bench::run(args, context).await,
+	}
+}
+
+/// The first signal asks the command to stop; the second ends the process at once. Ends only if
+/// signals cannot be received.
+async fn on_signals(stop: CancellationToken) -> Failure {
+	if let Err(error) = signalled().await {
+		return Failure::internal(anyhow!(error).context("cannot receive signals"));
+	}
+	tracing::info!("stopping; press Ctrl-C again to cut off");
+	stop.cancel();
+	match signalled().await {
+		Err(error) => Failure::internal(anyhow!(error).context("cannot receive signals")),
+		Ok(()) => {
+			crate::dev::kill_leftovers();
+			std::process::exit(130)
+		}
+	}
+}
+
+#[cfg(unix)]
+async fn signalled() -> std::io::Result<()> {
+	let mut terminate = signal::unix::signal(signal::unix::SignalKind::terminate())?;
+	tokio::select! {
+		result = signal::ctrl_c() => result,
+		_ = terminate.recv() => Ok(()),
+	}
+}
+
+#[cfg(not(unix))]
+async fn signalled() -> std::io::Result<()> {
+	signal::ctrl_c().await
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use clap::CommandFactory;
+
+	#[test]
+	fn the_command_line_is_consistent() {
+		Cli::command().debug_assert();
+	}
+}

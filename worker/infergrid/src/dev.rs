@@ -1,0 +1,207 @@
+//! `infergrid dev`: a whole private grid on this machine.
+//!
+//! Two validators whose operators each have a miner, three verifiers, a gateway, and the demo model.
+//! Every part is a child process of its own; the grid stands and falls with each of them.
+
+mod board;
+mod grid;
+mod once;
+mod ports;
+mod process;
+
+pub(crate) use process::kill_leftovers;
+
+use crate::{cli::Context, failure::Failure, output, settings};
+use anyhow::anyhow;
+use clap::Args;
+use grid::{Grid, Plan};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+const DEFAULT_MODEL: &str = "models/demo";
+const DEFAULT_QUESTION: &str = "What is Infergrid?";
+const NODE: &str = "infergrid-node";
+
+/// Flags of `infergrid dev`.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct DevArgs {
+	/// Ask one question, wait for settlement and audit, print a summary, stop
+	#[arg(long)]
+	once: bool,
+	/// What to ask with --once
+	#[arg(long, value_name = "TEXT", default_value = DEFAULT_QUESTION)]
+	question: String,
+	/// First of the ports to use, 0 for any free ones [default: the usual ones where they are free]
+	#[arg(long, value_name = "PORT", env = "INFERGRID_BASE_PORT")]
+	base_port: Option<u16>,
+	/// Directory of the grid, kept for the next time [default: a new one, deleted at the end]
+	#[arg(long, value_name = "DIR")]
+	dir: Option<PathBuf>,
+	/// Keep the new directory
+	#[arg(long)]
+	keep: bool,
+	/// Start a child again when it dies, instead of ending the grid
+	#[arg(long)]
+	restart: bool,
+	/// Print the grid's description, or with --once the summary, as JSON
+	#[arg(long)]
+	json: bool,
+	/// Directory of the model in Hugging Face layout
+	#[arg(long, value_name = "DIR", env = "INFERGRID_MODEL", default_value = DEFAULT_MODEL)]
+	model: PathBuf,
+	/// Name of the model on chain
+	#[arg(long, value_name = "NAME", default_value = "demo")]
+	model_name: String,
+	/// The node's executable [default: infergrid-node beside this one]
+	#[arg(long, value_name = "FILE", env = "INFERGRID_NODE_BINARY")]
+	node_binary: Option<PathBuf>,
+}
+
+#[derive(Debug, Serialize)]
+struct DevSettings {
+	once: bool,
+	question: String,
+	base_port: Option<u16>,
+	dir: Option<PathBuf>,
+	keep: bool,
+	restart: bool,
+	model: PathBuf,
+	model_name: String,
+	node_binary: PathBuf,
+}
+
+/// Runs the command.
+pub(crate) async fn run(args: DevArgs, context: Context) -> Result<(), Failure> {
+	let node_binary = node_binary(args.node_binary.as_deref())?;
+	if context.show_settings {
+		return settings::show(&DevSettings {
+			once: args.once,
+			question: args.question,
+			base_port: args.base_port,
+			dir: args.dir,
+			keep: args.keep,
+			restart: args.restart,
+			model: args.model,
+			model_name: args.model_name,
+			node_binary,
+		});
+	}
+	if !node_binary.is_file() {
+		return Err(
+			Failure::config(anyhow!("{} does not exist", node_binary.display())).hint(
+				"build it with `cargo build -p infergrid-node`, or name it with --node-binary",
+			),
+		);
+	}
+	let model = args.model.canonicalize().map_err(|error| {
+		Failure::config(anyhow!(
+			"cannot use the model in {}: {error}",
+			args.model.display()
+		))
+		.hint("name its directory with --model")
+	})?;
+	let place = Place::choose(args.dir.as_deref(), args.keep)?;
+	let plan = Plan {
+		directory: place.path.clone(),
+		base_port: args.base_port,
+		model,
+		model_name: args.model_name.clone(),
+		node_binary,
+		log: context.common.log.clone(),
+		restart: args.restart,
+	};
+	let mut grid = Grid::new(plan, context.stop.clone())?;
+	let result = live(&mut grid, &args).await;
+	grid.stop().await;
+	match &result {
+		Err(failure) if failure.kind() != crate::failure::Kind::Usage => {
+			let path = place.path.display().to_string();
+			place.keep();
+			tracing::warn!(directory = %path, "the logs of all parts are kept");
+		}
+		_ => place.finish(),
+	}
+	result
+}
+
+async fn live(grid: &mut Grid, args: &DevArgs) -> Result<(), Failure> {
+	let Some(ready) = grid.start().await? else {
+		return Ok(());
+	};
+	if args.once {
+		let question = args.question.clone();
+		let json = args.json;
+		return grid
+			.guard(once::ask(ready, question, json))
+			.await
+			.map(|_| ());
+	}
+	if args.json {
+		output::line(grid.description()?);
+	}
+	grid.guard(board::watch(ready)).await.map(|_| ())
+}
+
+fn node_binary(named: Option<&Path>) -> Result<PathBuf, Failure> {
+	if let Some(path) = named {
+		return Ok(path.to_path_buf());
+	}
+	let own = std::env::current_exe().map_err(|error| {
+		Failure::internal(anyhow!(error).context("cannot find this executable"))
+	})?;
+	Ok(own.with_file_name(NODE))
+}
+
+/// The grid's directory.
+struct Place {
+	path: PathBuf,
+	temporary: Option<tempfile::TempDir>,
+}
+
+impl Place {
+	fn choose(named: Option<&Path>, keep: bool) -> Result<Self, Failure> {
+		let failed = |error: std::io::Error| {
+			Failure::config(anyhow!(error).context("cannot make the grid's directory"))
+		};
+		if let Some(path) = named {
+			std::fs::create_dir_all(path).map_err(failed)?;
+			let path = path.canonicalize().map_err(failed)?;
+			return Ok(Self {
+				path,
+				temporary: None,
+			});
+		}
+		let directory = tempfile::Builder::new()
+			.prefix("infergrid-dev-")
+			.tempdir()
+			.map_err(failed)?;
+		let path = directory.path().to_path_buf();
+		if keep {
+			return Ok(Self {
+				path: directory.keep(),
+				temporary: None,
+			});
+		}
+		Ok(Self {
+			path,
+			temporary: Some(directory),
+		})
+	}
+
+	/// Leaves the directory where it is.
+	fn keep(self) {
+		if let Some(directory) = self.temporary {
+			let _ = directory.keep();
+		}
+	}
+
+	/// Deletes the directory, if it was made for this run only.
+	fn finish(self) {
+		if let Some(directory) = self.temporary {
+			let path = directory.path().to_path_buf();
+			if let Err(error) = directory.close() {
+				tracing::warn!(directory = %path.display(), %error, "cannot delete the grid's directory");
+			}
+		}
+	}
+}

@@ -1,0 +1,136 @@
+//! How a command ends badly, and with which exit code.
+
+use std::{fmt, process::ExitCode};
+
+/// Whose matter a failure is. Its number is the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+	/// Something outside failed: a node, a peer, a file, a deadline.
+	Outside = 1,
+	/// The command line is wrong. The parser of the command line uses the same code.
+	Usage = 2,
+	/// The settings are wrong: a file, a key, a directory that cannot be used.
+	Config = 3,
+	/// The command ran, and the answer is no: a model computes something else, a demonstration
+	/// misses a part.
+	Check = 4,
+	/// A bug.
+	Internal = 70,
+}
+
+/// Why a command ended, and what to do about it.
+#[derive(Debug)]
+pub(crate) struct Failure {
+	kind: Kind,
+	error: anyhow::Error,
+	hint: Option<String>,
+}
+
+impl Failure {
+	/// Something outside failed.
+	pub(crate) fn outside(error: impl Into<anyhow::Error>) -> Self {
+		Self {
+			kind: Kind::Outside,
+			error: error.into(),
+			hint: None,
+		}
+	}
+
+	/// The command line is wrong.
+	pub(crate) fn usage(message: impl fmt::Display) -> Self {
+		Self {
+			kind: Kind::Usage,
+			error: anyhow::anyhow!("{message}"),
+			hint: None,
+		}
+	}
+
+	/// The settings are wrong.
+	pub(crate) fn config(error: impl Into<anyhow::Error>) -> Self {
+		Self {
+			kind: Kind::Config,
+			error: error.into(),
+			hint: None,
+		}
+	}
+
+	/// The answer is no.
+	pub(crate) fn check(message: impl fmt::Display) -> Self {
+		Self {
+			kind: Kind::Check,
+			error: anyhow::anyhow!("{message}"),
+			hint: None,
+		}
+	}
+
+	/// A bug.
+	pub(crate) fn internal(error: impl Into<anyhow::Error>) -> Self {
+		Self {
+			kind: Kind::Internal,
+			error: error.into(),
+			hint: None,
+		}
+	}
+
+	/// Says what to do.
+	pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+		self.hint = Some(hint.into());
+		self
+	}
+
+	/// Says what was being done.
+	pub(crate) fn context(mut self, context: impl fmt::Display + Send + Sync + 'static) -> Self {
+		self.error = self.error.context(context);
+		self
+	}
+
+	/// Whose matter it is.
+	pub(crate) fn kind(&self) -> Kind {
+		self.kind
+	}
+
+	/// The exit code.
+	pub(crate) fn code(&self) -> ExitCode {
+		ExitCode::from(self.kind as u8)
+	}
+}
+
+impl fmt::Display for Failure {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		write!(f, "{:#}", self.error)?;
+		match &self.hint {
+			Some(hint) => write!(f, "\nhint: {hint}"),
+			None => Ok(()),
+		}
+	}
+}
+
+impl From<infergrid_chain::ReadError> for Failure {
+	fn from(error: infergrid_chain::ReadError) -> Self {
+		Self::outside(error)
+	}
+}
+
+impl From<infergrid_chain::SubmitError> for Failure {
+	fn from(error: infergrid_chain::SubmitError) -> Self {
+		Self::outside(error)
+	}
+}
+
+impl From<infergrid_chain::ConnectError> for Failure {
+	fn from(error: infergrid_chain::ConnectError) -> Self {
+		Self::outside(error).hint("start a node, or name one with --node ws://HOST:PORT")
+	}
+}
+
+impl From<infergrid_swarm::StartError> for Failure {
+	fn from(error: infergrid_swarm::StartError) -> Self {
+		Self::config(error)
+	}
+}
+
+impl From<crate::journal::JournalError> for Failure {
+	fn from(error: crate::journal::JournalError) -> Self {
+		Self::outside(error)
+	}
+}

@@ -1,0 +1,31 @@
+//! The command line of infergrid: `mine`, `verify`, `gateway`, `chat`, `model`, `dev`, `bench`.
+//!
+//! The library joins the crates that do the work; each command is a module with its flags, its
+//! settings and a `run`. The standard output carries a command's result, the standard error its
+//! logs. Exit codes: 0 done, 1 something outside failed, 2 wrong usage, 3 wrong settings, 4 the
+//! answer is no, 70 a bug in this program, 130 cut off by a second Ctrl-C.
+
+mod bench;
+mod chat;
+mod cli;
+mod crew;
+mod data;
+mod dev;
+mod engine;
+mod failure;
+mod follow;
+mod gateway;
+mod journal;
+mod logging;
+mod market;
+mod mine;
+mod model;
+mod openai;
+mod output;
+mod pairing;
+mod profile;
+mod secret;
+mod settings;
+mod verify;
+
+pub use cli::run;

@@ -1,0 +1,124 @@
+//! Registering a model and its profile.
+
+use crate::{engine, failure::Failure, follow::persist};
+use anyhow::anyhow;
+use codec::Encode;
+use infergrid_chain::{Call, Chain, Key, ModelInfo, SubmitError, Submitter};
+use infergrid_checkpoint::Checkpoint;
+use infergrid_primitives::{
+	Hash,
+	hashing::blake2_256,
+	model::{Arithmetic, Manifest, Profile, ProofParams},
+};
+use std::path::PathBuf;
+
+/// 0.02 AIT for 1,000 prompt tokens.
+pub(crate) const DEFAULT_PRICE_INPUT: u128 = 20_000_000_000;
+/// 0.06 AIT for 1,000 answer tokens.
+pub(crate) const DEFAULT_PRICE_OUTPUT: u128 = 60_000_000_000;
+/// What a shared processor core reaches with small models.
+pub(crate) const DEFAULT_TOKENS_PER_SECOND: u32 = 10;
+
+/// What to register.
+#[derive(Clone, Debug)]
+pub(crate) struct Publication {
+	pub(crate) directory: PathBuf,
+	pub(crate) name: String,
+	pub(crate) royalty: u8,
+	pub(crate) price_input: u128,
+	pub(crate) price_output: u128,
+	pub(crate) licence: String,
+	pub(crate) min_tokens_per_second: u32,
+	pub(crate) context: Option<u32>,
+}
+
+/// What is registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Published {
+	pub(crate) model: Hash,
+	pub(crate) profile: Hash,
+}
+
+/// Registers the model and the profile, each unless it is registered already.
+pub(crate) async fn publish(
+	chain: &Chain,
+	creator: Key,
+	publication: &Publication,
+) -> Result<Published, Failure> {
+	let manifest = engine::manifest(&publication.directory)?;
+	let profile = profile(publication, &manifest)?;
+	let info = ModelInfo {
+		name: publication.name.clone().into_bytes(),
+		manifest_hash: *blake3::hash(&manifest.encode()).as_bytes(),
+		layers: manifest.layers,
+		weight_bytes: weight_bytes(&manifest),
+		licence: publication.licence.clone().into_bytes(),
+	};
+	let (model_id, profile_id) = (profile.model, profile.id());
+	let view = persist(|| chain.latest()).await?;
+	let known = persist(|| view.model(&model_id)).await?;
+	if let Some(known) = &known
+		&& known.creator != creator.public()
+	{
+		return Err(Failure::config(anyhow!(
+			"the model is registered by {}",
+			infergrid_chain::address(&known.creator)
+		)));
+	}
+	let profile_known = persist(|| view.profile(&profile_id)).await?.is_some();
+
+	let submitter = Submitter::new(chain.clone(), creator);
+	let register_model = Call::register_model(&model_id, &info, publication.royalty);
+	let register_profile = Call::register_profile(&profile);
+	// Started in this order, they are included in this order, and finality is awaited once.
+	let (model, profile) = tokio::join!(
+		submit_unless(known.is_some(), &submitter, &register_model),
+		submit_unless(profile_known, &submitter, &register_profile),
+	);
+	model?;
+	profile?;
+	Ok(Published {
+		model: model_id,
+		profile: profile_id,
+	})
+}
+
+async fn submit_unless(done: bool, submitter: &Submitter, call: &Call) -> Result<(), SubmitError> {
+	if !done {
+		submitter.submit(call, None).await?;
+	}
+	Ok(())
+}
+
+fn profile(publication: &Publication, manifest: &Manifest) -> Result<Profile, Failure> {
+	let checkpoint = Checkpoint::open(&publication.directory).map_err(Failure::config)?;
+	let longest = u32::try_from(checkpoint.config.context).unwrap_or(u32::MAX);
+	let context = publication.context.unwrap_or(longest);
+	if context == 0 || context > longest {
+		return Err(Failure::usage(format!(
+			"--context must be between 1 and {longest}"
+		)));
+	}
+	let proof = ProofParams::default();
+	Ok(Profile {
+		model: manifest.id(),
+		arithmetic: Arithmetic::F32,
+		sampler: 1,
+		proof,
+		// The thresholds are the protocol's own for f32, not measured for this model.
+		calibration: blake2_256(&proof.encode()),
+		context,
+		min_tokens_per_second: publication.min_tokens_per_second,
+		reference_input: publication.price_input,
+		reference_output: publication.price_output,
+	})
+}
+
+fn weight_bytes(manifest: &Manifest) -> u64 {
+	manifest
+		.files
+		.iter()
+		.filter(|file| file.path.ends_with(b".safetensors"))
+		.map(|file| file.size)
+		.sum()
+}

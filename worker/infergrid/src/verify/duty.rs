@@ -1,0 +1,380 @@
+//! From the draw of a committee to the revealed vote.
+//!
+//! Duties are read from the chain, so that a restart finds them again; a vote is recorded with its
+//! salt before its commitment is sent, so that a restart reveals the vote that was committed.
+
+use crate::{
+	engine::{EngineHandle, Examination},
+	failure::Failure,
+	follow::{Follower, Step, persist},
+	journal::{Ballot, Journal},
+	profile::Served,
+};
+use infergrid_chain::{
+	Advice, Audit, Call, Chain, Duty, Event, Phase, Submitter, TaskStatus, View,
+};
+use infergrid_primitives::{
+	AccountBytes, AuditId, BlockNumber, Hash,
+	audit::{FINGERPRINT_LEN, Measures, Verdict, Vote},
+	request::{Opening, opening_payload},
+};
+use infergrid_swarm::{OpeningRequest, PeerAddress, PeerId, SwarmHandle};
+use std::{collections::HashSet, sync::Arc, time::Duration};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// Finalized blocks before the end of the commit window at which the verifier stops asking for the
+/// opening: finality lags about three blocks behind, and the commitment needs one.
+const COMMIT_MARGIN: BlockNumber = 5;
+const ASK_PAUSE: Duration = Duration::from_secs(2);
+const RETRY_PAUSE: Duration = Duration::from_secs(2);
+
+/// A verifier's worker.
+#[derive(Debug)]
+pub(crate) struct Verifier {
+	pub(crate) chain: Chain,
+	pub(crate) submitter: Submitter,
+	pub(crate) engine: EngineHandle,
+	pub(crate) journal: Journal,
+	pub(crate) swarm: SwarmHandle,
+	pub(crate) operator: AccountBytes,
+	pub(crate) served: Served,
+}
+
+/// The running round of an audit, as this verifier sees it.
+struct Round {
+	audit: Audit,
+	randomness: Hash,
+	until: BlockNumber,
+	revealing: bool,
+}
+
+/// Does the duties that the chain draws for the verifier, until `stop`.
+pub(crate) async fn follow(
+	verifier: Arc<Verifier>,
+	stop: CancellationToken,
+) -> Result<(), Failure> {
+	let mut follower = Follower::new(verifier.chain.clone(), stop);
+	// The chain bounds their number by the work that miners may have unsettled.
+	let mut working = JoinSet::new();
+	let mut known = HashSet::new();
+	loop {
+		let step = tokio::select! {
+			biased;
+			Some(ended) = working.join_next() => {
+				let key = ended.map_err(Failure::internal)??;
+				known.remove(&key);
+				continue;
+			},
+			step = follower.next() => step?,
+		};
+		let duties = match step {
+			None => return Ok(()),
+			Some(Step::Rescan(view)) => persist(|| view.duties(&verifier.operator)).await?,
+			Some(Step::Block(_, events)) => drawn(&verifier, events),
+		};
+		for duty in duties {
+			let key = (duty.audit, duty.round);
+			if known.insert(key) {
+				let verifier = verifier.clone();
+				working.spawn(async move { verifier.serve(duty).await.map(|()| key) });
+			}
+		}
+	}
+}
+
+fn drawn(verifier: &Verifier, events: Vec<Event>) -> Vec<Duty> {
+	let mut duties = Vec::new();
+	for event in events {
+		match event {
+			Event::AuditDrawn(event) if event.committee.contains(&verifier.operator) => {
+				duties.push(Duty {
+					audit: event.audit,
+					task: event.task,
+					round: event.round,
+				});
+			}
+			Event::VerifierPunished(event) if event.verifier == verifier.operator => {
+				tracing::error!(audit = event.audit, amount = event.amount, "punished");
+			}
+			_ => {}
+		}
+	}
+	duties
+}
+
+impl Verifier {
+	/// One duty from beginning to end. An error stops the whole worker.
+	async fn serve(&self, duty: Duty) -> Result<(), Failure> {
+		let Some(round) = self.round(&duty).await? else {
+			return Ok(());
+		};
+		tracing::info!(
+			audit = duty.audit,
+			task = duty.task,
+			until = round.until,
+			"on duty"
+		);
+		let ballot = match self.journal.ballot(duty.audit, duty.round)? {
+			Some(ballot) => ballot,
+			None if round.revealing => {
+				tracing::warn!(audit = duty.audit, "too late to commit to a vote");
+				return Ok(());
+			}
+			None => {
+				let Some(vote) = self.examine(&duty, &round).await? else {
+					return Ok(());
+				};
+				tracing::info!(
+					audit = duty.audit,
+					vote.verdict = ?vote.verdict,
+					vote.exact_tokens = vote.measures.exact_tokens,
+					vote.positions = vote.measures.positions,
+					vote.exponent_mismatches = vote.measures.exponent_mismatches,
+					"examined"
+				);
+				let ballot = Ballot {
+					vote,
+					salt: rand::random(),
+				};
+				self.journal.record_ballot(duty.audit, duty.round, ballot)?
+			}
+		};
+		if !round.revealing && !self.commit(&duty, &ballot, round.until).await? {
+			return Ok(());
+		}
+		self.reveal(&duty, &ballot).await
+	}
+
+	/// The round of the duty, while it runs.
+	async fn round(&self, duty: &Duty) -> Result<Option<Round>, Failure> {
+		let view = persist(|| self.chain.latest()).await?;
+		self.round_at(&view, duty).await
+	}
+
+	async fn round_at(&self, view: &View, duty: &Duty) -> Result<Option<Round>, Failure> {
+		let Some(audit) = persist(|| view.audit(duty.audit)).await? else {
+			return Ok(None);
+		};
+		let (round, randomness, committee, until, revealing) = match audit.phase.clone() {
+			Phase::Committing {
+				round,
+				randomness,
+				committee,
+				until,
+			} => (round, randomness, committee, until, false),
+			Phase::Revealing {
+				round,
+				randomness,
+				committee,
+				until,
+			} => (round, randomness, committee, until, true),
+			Phase::Scheduled { .. } | Phase::Escrowed { .. } | Phase::Concluded { .. } => {
+				return Ok(None);
+			}
+		};
+		if round != duty.round || !committee.contains(&self.operator) {
+			return Ok(None);
+		}
+		Ok(Some(Round {
+			audit,
+			randomness,
+			until,
+			revealing,
+		}))
+	}
+
+	/// The vote on a receipt; None if the chain has no task to vote on.
+	async fn examine(&self, duty: &Duty, round: &Round) -> Result<Option<Vote>, Failure> {
+		let view = persist(|| self.chain.latest()).await?;
+		let task = persist(|| view.task(duty.task)).await?;
+		let receipt = persist(|| view.receipt(duty.task)).await?;
+		let (Some(task), Some(receipt)) = (task, receipt) else {
+			return Ok(None);
+		};
+		let TaskStatus::Delivered { assigned_at, .. } = task.status else {
+			return Ok(None);
+		};
+		if task.request.profile != self.served.id {
+			tracing::warn!(
+				audit = duty.audit,
+				"drawn for a profile that this worker does not serve"
+			);
+			return Ok(None);
+		}
+		let inline = persist(|| view.prompt(duty.task)).await?;
+		let inline = inline.map(|text| String::from_utf8_lossy(&text).into_owned());
+		let Some(opening) = self.opening(duty, round).await? else {
+			return Ok(Some(verdict_only(Verdict::Unavailable)));
+		};
+		let examination = Examination {
+			genesis: self.chain.genesis(),
+			request: task.request,
+			receipt,
+			inline,
+			profile: self.served.profile.clone(),
+			anchor: persist(|| self.chain.block(assigned_at)).await?.hash,
+			opening,
+			randomness: round.randomness,
+			audit: duty.audit,
+		};
+		match self.engine.verify(examination).await {
+			Ok(judgement) => {
+				for violation in &judgement.violations {
+					tracing::warn!(audit = duty.audit, task = duty.task, %violation, "the receipt is wrong");
+				}
+				Ok(Some(judgement.vote))
+			}
+			Err(error) if error.fatal() => Err(Failure::outside(error)),
+			Err(error) => {
+				tracing::warn!(audit = duty.audit, %error, "the receipt cannot be examined");
+				Ok(Some(verdict_only(Verdict::Unproven)))
+			}
+		}
+	}
+
+	/// Asks the miner for the opening until there is no more time for it.
+	async fn opening(&self, duty: &Duty, round: &Round) -> Result<Option<Opening>, Failure> {
+		let give_up = round.until.saturating_sub(COMMIT_MARGIN);
+		let mut reason;
+		loop {
+			match self.ask(duty, round).await? {
+				Ok(opening) => return Ok(Some(opening)),
+				Err(error) => reason = error,
+			}
+			if self.chain.finalized() >= give_up {
+				break;
+			}
+			tracing::debug!(audit = duty.audit, %reason, "no opening yet");
+			tokio::time::sleep(ASK_PAUSE).await;
+		}
+		tracing::warn!(audit = duty.audit, %reason, "the miner does not open the receipt");
+		Ok(None)
+	}
+
+	/// Asks the miner once, at the address in its offer.
+	async fn ask(&self, duty: &Duty, round: &Round) -> Result<Result<Opening, String>, Failure> {
+		let work = &round.audit.work;
+		let view = persist(|| self.chain.latest()).await?;
+		let Some(offer) = persist(|| view.offer(&work.profile, &work.miner)).await? else {
+			return Ok(Err("the miner has withdrawn its offer".into()));
+		};
+		let Ok(peer) = PeerId::from_bytes(&offer.terms.peer) else {
+			return Ok(Err("the offer's peer id is none".into()));
+		};
+		let address = String::from_utf8_lossy(&offer.terms.address).into_owned();
+		let to = PeerAddress { peer, address };
+		let me = self.swarm.peer_id().to_bytes();
+		let payload = opening_payload(&self.chain.genesis(), duty.task, duty.round, &me);
+		let request = OpeningRequest {
+			audit: duty.audit,
+			task: duty.task,
+			round: duty.round,
+			worker: self.submitter.account(),
+			signature: self.submitter.key().sign(&payload),
+		};
+		Ok(self
+			.swarm
+			.fetch_opening(&to, request)
+			.await
+			.map_err(|error| error.to_string()))
+	}
+
+	/// Brings the commitment on chain. False if that is not possible any more.
+	async fn commit(
+		&self,
+		duty: &Duty,
+		ballot: &Ballot,
+		until: BlockNumber,
+	) -> Result<bool, Failure> {
+		let genesis = self.chain.genesis();
+		let commitment = ballot
+			.vote
+			.commitment(&genesis, duty.audit, &self.operator, &ballot.salt);
+		let view = persist(|| self.chain.latest()).await?;
+		let standing = persist(|| view.commitment(duty.audit, &self.operator)).await?;
+		if let Some(standing) = standing {
+			if standing != commitment {
+				tracing::error!(
+					audit = duty.audit,
+					"another vote was committed with this key; two workers share it"
+				);
+			}
+			return Ok(standing == commitment);
+		}
+		let call = Call::commit_vote(duty.audit, &commitment);
+		self.send(duty.audit, &call, until).await
+	}
+
+	/// Waits for the time to reveal, and reveals.
+	async fn reveal(&self, duty: &Duty, ballot: &Ballot) -> Result<(), Failure> {
+		let mut blocks = self.chain.blocks(self.chain.finalized());
+		loop {
+			let block = persist_next(&mut blocks).await?;
+			let view = persist(|| self.chain.at(block)).await?;
+			let Some(round) = self.round_at(&view, duty).await? else {
+				return Ok(());
+			};
+			if !round.revealing {
+				continue;
+			}
+			if persist(|| view.vote(duty.audit, &self.operator))
+				.await?
+				.is_some()
+			{
+				return Ok(());
+			}
+			let call = Call::reveal_vote(duty.audit, &ballot.vote, &ballot.salt);
+			if self.send(duty.audit, &call, round.until).await? {
+				tracing::info!(audit = duty.audit, "revealed the vote");
+			}
+			return Ok(());
+		}
+	}
+
+	/// Submits a call of this duty. False if it came too late.
+	async fn send(&self, audit: AuditId, call: &Call, by: BlockNumber) -> Result<bool, Failure> {
+		loop {
+			let error = match self.submitter.submit(call, Some(by)).await {
+				Ok(_) => return Ok(true),
+				Err(error) => error,
+			};
+			match error.advice() {
+				Advice::Retry => {
+					tracing::warn!(audit, %error, "not on chain yet");
+					tokio::time::sleep(RETRY_PAUSE).await;
+				}
+				Advice::Skip => {
+					tracing::warn!(audit, %error, "the chain does not take it");
+					return Ok(false);
+				}
+				Advice::Die => {
+					return Err(Failure::from(error).hint(
+						"the worker key needs some AIT: fees are given back, but must be there",
+					));
+				}
+			}
+		}
+	}
+}
+
+async fn persist_next(
+	blocks: &mut infergrid_chain::Blocks,
+) -> Result<infergrid_chain::BlockId, Failure> {
+	loop {
+		match blocks.next().await {
+			Ok(block) => return Ok(block),
+			Err(error) if error.advice() == Advice::Die => return Err(error.into()),
+			Err(_) => tokio::time::sleep(RETRY_PAUSE).await,
+		}
+	}
+}
+
+/// A vote that rests on no computation.
+fn verdict_only(verdict: Verdict) -> Vote {
+	Vote {
+		verdict,
+		measures: Measures::default(),
+		fingerprint: [0; FINGERPRINT_LEN],
+	}
+}

@@ -1,0 +1,129 @@
+//! The command line through the real binary: merged settings, exit codes, channels.
+
+use serde_json::Value;
+use std::{
+	path::PathBuf,
+	process::{Command, Output},
+};
+
+fn infergrid(args: &[&str]) -> Output {
+	Command::new(env!("CARGO_BIN_EXE_infergrid"))
+		.args(args)
+		.env_clear()
+		.env("HOME", "/home/somebody")
+		.output()
+		.unwrap()
+}
+
+fn settings(args: &[&str]) -> Value {
+	let output = infergrid(args);
+	assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+	serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+	String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn demo_model() -> PathBuf {
+	PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../models/demo")
+}
+
+#[test]
+fn flags_win_over_the_environment_and_that_over_the_file() {
+	let directory = tempfile::tempdir().unwrap();
+	let file = directory.path().join("infergrid.toml");
+	std::fs::write(
+		&file,
+		"node = [\"ws://file:1\"]\n[mine]\nkey = \"//File\"\nmodel = \"/file\"\ncapacity = 9\n",
+	)
+	.unwrap();
+	let output = Command::new(env!("CARGO_BIN_EXE_infergrid"))
+		.args(["--config", file.to_str().unwrap(), "--show-settings"])
+		.args(["mine", "--price-input", "5"])
+		.env("INFERGRID_MODEL", "/environment")
+		.env("INFERGRID_PRICE_INPUT", "4")
+		.output()
+		.unwrap();
+	assert!(output.status.success(), "{}", stderr(&output));
+	let shown: Value = serde_json::from_slice(&output.stdout).unwrap();
+	assert_eq!(shown["price_input"], 5);
+	assert_eq!(shown["model"], "/environment");
+	assert_eq!(shown["capacity"], 9);
+	assert_eq!(shown["node"][0], "ws://file:1");
+	assert_eq!(shown["key"]["uri"], "<secret>");
+}
+
+#[test]
+fn defaults_are_shown() {
+	let shown = settings(&["--show-settings", "gateway", "--key", "//A", "--model", "/m"]);
+	assert_eq!(shown["listen"], "127.0.0.1:8080");
+	assert_eq!(shown["node"][0], "ws://127.0.0.1:9944");
+	assert_eq!(shown["data"], "/home/somebody/.local/share/infergrid/gateway");
+	let shown = settings(&["--show-settings", "dev", "--once"]);
+	assert_eq!(shown["once"], true);
+}
+
+#[test]
+fn secrets_stay_out_of_settings_and_help() {
+	let output = infergrid(&["--show-settings", "mine", "--key", "//Secret//path", "--model", "/m"]);
+	assert!(!String::from_utf8_lossy(&output.stdout).contains("Secret"));
+	let help = Command::new(env!("CARGO_BIN_EXE_infergrid"))
+		.args(["mine", "--help"])
+		.env("INFERGRID_KEY", "//Secret//path")
+		.output()
+		.unwrap();
+	assert!(!String::from_utf8_lossy(&help.stdout).contains("//Secret"));
+}
+
+#[test]
+fn wrong_usage_is_2_and_wrong_settings_are_3() {
+	for args in [vec![], vec!["mien"], vec!["mine", "--capacity", "many"]] {
+		assert_eq!(infergrid(&args).status.code(), Some(2), "{args:?}");
+	}
+	let output = infergrid(&["mine", "--model", "/m"]);
+	assert_eq!(output.status.code(), Some(2));
+	assert!(stderr(&output).contains("--key-file"));
+
+	let output = infergrid(&["--config", "/nonexistent.toml", "chat"]);
+	assert_eq!(output.status.code(), Some(3));
+	assert!(stderr(&output).contains("/nonexistent.toml"));
+
+	let output = infergrid(&["dev", "--node-binary", "/nonexistent/node"]);
+	assert_eq!(output.status.code(), Some(3));
+	assert!(stderr(&output).contains("hint"));
+}
+
+#[test]
+fn a_gateway_that_is_not_there_is_1() {
+	let output = infergrid(&["chat", "--url", "http://127.0.0.1:1", "-m", "hello"]);
+	assert_eq!(output.status.code(), Some(1));
+	assert!(stderr(&output).contains("infergrid dev"));
+	assert!(output.stdout.is_empty());
+}
+
+#[test]
+fn a_model_has_an_identifier_and_a_manifest() {
+	let directory = demo_model();
+	let output = infergrid(&["model", "id", directory.to_str().unwrap()]);
+	let id = String::from_utf8(output.stdout).unwrap();
+	assert_eq!(id.trim().len(), 64, "{}", String::from_utf8_lossy(&output.stderr));
+	let manifest: Value = {
+		let output = infergrid(&["model", "manifest", directory.to_str().unwrap()]);
+		serde_json::from_slice(&output.stdout).unwrap()
+	};
+	assert_eq!(manifest["id"], id.trim());
+	let names: Vec<_> =
+		manifest["files"].as_array().unwrap().iter().map(|file| file["path"].clone()).collect();
+	assert!(names.contains(&"model.safetensors".into()));
+}
+
+#[test]
+fn a_key_file_that_others_may_read_is_refused() {
+	let directory = tempfile::tempdir().unwrap();
+	let file = directory.path().join("worker.key");
+	std::fs::write(&file, "//Alice").unwrap();
+	let output = infergrid(&["mine", "--key-file", file.to_str().unwrap(), "--model", "/m"]);
+	assert_eq!(output.status.code(), Some(3));
+	assert!(stderr(&output).contains("chmod 600"));
+}
