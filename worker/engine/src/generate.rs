@@ -159,8 +159,9 @@ impl Engine {
 	}
 }
 
-/// The proofs of an answer whose hidden states are the rows of `rows`, as bf16 bit patterns.
-pub(crate) fn prove(
+/// The proofs of an answer whose hidden states are the rows of `rows` `[n_out, hidden]`, as bf16 bit
+/// patterns: one for each chunk.
+pub fn prove(
 	rows: &[u16],
 	hidden: usize,
 	params: &ProofParams,

@@ -36,7 +36,7 @@ pub use check::{CheckError, CheckReport};
 pub use device::Device;
 pub use engine::{Engine, Forward};
 pub use error::{DeviceError, GenerateError, LoadError, Remedy};
-pub use generate::{GenerateRequest, Generation};
+pub use generate::{GenerateRequest, Generation, prove};
 pub use measure::{MeasureOptions, Measurements, read_bandwidth, resident_bytes};
 pub use random::{RandomCheckpointError, half_billion_config, write_random_checkpoint};
 pub use replay::{Replay, ReplayRequest};

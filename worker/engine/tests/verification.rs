@@ -1,7 +1,8 @@
 //! Honest answers are valid, whatever the sampling; each kind of dishonest one is not.
 
 use infergrid_engine::{
-	Case, Device, Engine, GenerateError, GenerateRequest, Judgement, Remedy, Violation,
+	Case, Device, Engine, GenerateError, GenerateRequest, Judgement, Remedy, ReplayRequest,
+	Violation, prove,
 };
 use infergrid_primitives::{
 	Hash, TokenId,
@@ -232,7 +233,7 @@ fn another_models_answer_is_not_valid() {
 
 		// The same tokens with perfect proofs: one prefill of the right model makes them.
 		let replayed = right
-			.replay(&infergrid_engine::ReplayRequest {
+			.replay(&ReplayRequest {
 				prompt: &forged.opening.prompt,
 				output: &forged.opening.output,
 				params: &params,
@@ -240,11 +241,7 @@ fn another_models_answer_is_not_valid() {
 				probe: None,
 			})
 			.unwrap();
-		let proof = infergrid_primitives::toploc::Proof::build(&replayed.rows, 128).unwrap();
-		forged.opening.proofs = vec![proof.to_bytes()];
-		forged.opening.output.truncate(39);
-		forged.opening.output.push(forged.receipt.n_out % 300 + 3);
-		forged.receipt.finish = Finish::Length;
+		forged.opening.proofs = prove(&replayed.rows, replayed.hidden, &profile().proof).unwrap();
 		forged.sign();
 		assert!(
 			matches!(forged.violation(&right), Violation::Choices { .. }),
