@@ -3,6 +3,7 @@
 mod answers;
 mod errors;
 mod fake;
+mod socket;
 mod streams;
 
 use axum::{

@@ -1,0 +1,89 @@
+//! What only a real connection shows.
+
+use super::*;
+use std::net::SocketAddr;
+use tokio::{
+	io::{AsyncReadExt, AsyncWriteExt},
+	net::{TcpListener, TcpStream},
+	sync::oneshot,
+	task::JoinHandle,
+};
+
+struct Server {
+	address: SocketAddr,
+	stop: oneshot::Sender<()>,
+	ended: JoinHandle<std::io::Result<()>>,
+}
+
+async fn start(app: &App) -> Server {
+	let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+	let address = listener.local_addr().unwrap();
+	let (stop, stopped) = oneshot::channel::<()>();
+	let serving = infergrid_gateway::serve(listener, app.router.clone(), async move {
+		stopped.await.ok();
+	});
+	Server {
+		address,
+		stop,
+		ended: tokio::spawn(serving),
+	}
+}
+
+impl Server {
+	async fn post(&self, body: &Value) -> TcpStream {
+		let body = body.to_string();
+		let mut stream = TcpStream::connect(self.address).await.unwrap();
+		let head = format!(
+			"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+			body.len()
+		);
+		stream.write_all(head.as_bytes()).await.unwrap();
+		stream.write_all(body.as_bytes()).await.unwrap();
+		stream
+	}
+}
+
+async fn running(app: &App, count: usize) {
+	let wait = async {
+		while app.seen.running.load(Ordering::SeqCst) != count {
+			tokio::time::sleep(Duration::from_millis(5)).await;
+		}
+	};
+	tokio::time::timeout(Duration::from_secs(5), wait)
+		.await
+		.expect("orders in progress");
+}
+
+#[tokio::test]
+async fn hanging_up_cancels_the_order_streamed_or_not() {
+	let app = App::new();
+	let server = start(&app).await;
+	for stream in [false, true] {
+		let connection = server.post(&ask("!hang", json!({"stream": stream}))).await;
+		running(&app, 1).await;
+		drop(connection);
+		running(&app, 0).await;
+	}
+}
+
+#[tokio::test]
+async fn stopping_lets_an_answer_finish() {
+	let app = App::new();
+	let server = start(&app).await;
+	let mut connection = server.post(&ask("!slow", json!({"max_tokens": 20}))).await;
+	running(&app, 1).await;
+	server.stop.send(()).unwrap();
+	let mut reply = String::new();
+	connection.read_to_string(&mut reply).await.unwrap();
+	assert!(reply.starts_with("HTTP/1.1 200 OK"), "{reply}");
+	assert!(reply.contains("\"finish_reason\":\"length\""), "{reply}");
+	tokio::time::timeout(Duration::from_secs(5), server.ended)
+		.await
+		.unwrap()
+		.unwrap()
+		.unwrap();
+	assert!(
+		TcpStream::connect(server.address).await.is_err(),
+		"the port is free"
+	);
+}
