@@ -1,0 +1,175 @@
+//! The shipped model, from text to text: template, tokenizer, 16-bit weights, stop rules, verdict.
+
+use infergrid_checkpoint::Tokenizer;
+use infergrid_engine::{Case, Device, Engine, GenerateRequest, Generation};
+use infergrid_primitives::{
+	audit::Verdict,
+	model::{Arithmetic, Profile, ProofParams},
+	request::{
+		Assurance, Finish, Opening, Payment, Receipt, Request, SamplingParams, commit_inline,
+		commit_tokens, sampler_seed,
+	},
+	trace,
+};
+use std::{
+	fs,
+	ops::ControlFlow,
+	path::{Path, PathBuf},
+};
+
+fn directory() -> PathBuf {
+	Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/demo")
+}
+
+fn engine() -> Engine {
+	Engine::load(directory(), Device::Cpu).unwrap()
+}
+
+fn tokenizer(engine: &Engine) -> &Tokenizer {
+	engine.checkpoint().tokenizer().unwrap()
+}
+
+fn ask(engine: &Engine, text: &str, params: &SamplingParams) -> Generation {
+	let prompt = engine.checkpoint().encode_inline(text).unwrap();
+	let request = GenerateRequest {
+		prompt: &prompt,
+		params,
+		seed: &[0; 32],
+		proof: &ProofParams::default(),
+		context: 512,
+	};
+	engine
+		.generate(&request, |_| ControlFlow::Continue(()))
+		.unwrap()
+}
+
+#[test]
+fn equals_transformers() {
+	let report = engine()
+		.check(&directory().join("reference.safetensors"), 1e-4)
+		.unwrap();
+	assert!(report.passes(), "{report:?}");
+	assert_eq!(report.greedy_equal, Some(true));
+}
+
+#[test]
+fn answers_the_readmes_questions() {
+	let engine = engine();
+	let questions = fs::read_to_string(directory().join("questions.json")).unwrap();
+	let questions: serde_json::Value = serde_json::from_str(&questions).unwrap();
+	for entry in questions.as_array().unwrap() {
+		let answer = ask(
+			&engine,
+			entry["question"].as_str().unwrap(),
+			&SamplingParams::greedy(160),
+		);
+		assert_eq!(answer.finish, Finish::EndOfSequence);
+		assert_eq!(
+			tokenizer(&engine).decode(&answer.tokens).unwrap(),
+			entry["expected"]
+		);
+		let mut stream = tokenizer(&engine).stream();
+		let mut text: String = answer
+			.tokens
+			.iter()
+			.map(|id| stream.push(*id).unwrap())
+			.collect();
+		text.push_str(&stream.finish().unwrap());
+		assert_eq!(text, entry["expected"], "streamed");
+	}
+}
+
+#[test]
+fn stops_at_a_stop_string_and_the_verdict_agrees() {
+	let engine = engine();
+	let text = "What is the capital of France?";
+	let mut params = SamplingParams::greedy(160);
+	params
+		.stop
+		.try_push(b"of Fr".to_vec().try_into().unwrap())
+		.unwrap();
+	let answer = ask(&engine, text, &params);
+	assert_eq!(answer.finish, Finish::StopString);
+	let said = tokenizer(&engine).decode(&answer.tokens).unwrap();
+	assert!(
+		said.contains("of Fr") && said.len() < "The capital of France is".len(),
+		"{said}"
+	);
+
+	let judged = |answer: &Generation, finish| verdict(&engine, text, &params, answer, finish);
+	assert_eq!(judged(&answer, Finish::StopString), Verdict::Valid);
+	assert_eq!(judged(&answer, Finish::Length), Verdict::Invalid);
+	let beyond = ask(&engine, text, &SamplingParams::greedy(160));
+	assert_eq!(judged(&beyond, Finish::EndOfSequence), Verdict::Invalid);
+}
+
+/// What a verifier says about `answer` to an inline prompt.
+fn verdict(
+	engine: &Engine,
+	text: &str,
+	params: &SamplingParams,
+	answer: &Generation,
+	finish: Finish,
+) -> Verdict {
+	let genesis = [1; 32];
+	let profile = Profile {
+		model: [0; 32],
+		arithmetic: Arithmetic::F32,
+		sampler: 1,
+		proof: ProofParams::default(),
+		calibration: [0; 32],
+		context: 512,
+		min_tokens_per_second: 1,
+		reference_input: 1,
+		reference_output: 1,
+	};
+	let request = Request {
+		profile: profile.id(),
+		params: params.clone(),
+		prompt: commit_inline(text.as_bytes()),
+		max_fee: 1,
+		user_nonce: 0,
+		payment: Payment::Task(1),
+		assurance: Assurance::Always,
+	};
+	let request_id = request.id(&genesis);
+	// Greedy answers do not depend on the seed, which is why `ask` may use another one.
+	assert_eq!(params.temperature_micros, 0);
+	assert_ne!(
+		sampler_seed(&genesis, &request_id, &[2; 32], &request.profile),
+		[0; 32]
+	);
+	let opening = Opening {
+		prompt_salt: [0; 32],
+		prompt: engine.checkpoint().encode_inline(text).unwrap(),
+		output_salt: [3; 32],
+		output: answer.tokens.clone(),
+		proofs: answer.proofs.clone(),
+	};
+	let chunk = profile.proof.chunk;
+	let receipt = Receipt {
+		request_id,
+		miner: [4; 32],
+		worker_key: [5; 32],
+		n_prompt: opening.prompt.len() as u32,
+		n_out: opening.output.len() as u32,
+		finish,
+		output_commit: commit_tokens(&genesis, &opening.output_salt, &opening.output),
+		trace_root: trace::answer_root(&genesis, &opening.output, &opening.proofs, chunk).unwrap(),
+		fee: 1,
+		ttft_ms: 1,
+		total_ms: 1,
+	};
+	let case = Case {
+		genesis: &genesis,
+		request: &request,
+		inline: Some(text),
+		profile: &profile,
+		anchor: &[2; 32],
+		receipt: &receipt,
+		opening: &opening,
+		audit: 1,
+		randomness: &[6; 32],
+	};
+	engine.verify(&case).unwrap().vote.verdict
+}
