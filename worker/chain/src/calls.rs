@@ -240,3 +240,38 @@ impl EncodeAsFields for Arguments {
 		Ok(())
 	}
 }
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use scale_info::PortableRegistry;
+	use subxt::ext::scale_type_resolver::Field;
+
+	fn encode(call: &Call, names: &[&str]) -> Result<Vec<u8>, EncodeError> {
+		let types = PortableRegistry { types: Vec::new() };
+		let mut fields = names.iter().map(|name| Field::new(0u32, Some(*name)));
+		let mut out = Vec::new();
+		call.args
+			.encode_as_fields_to(&mut fields, &types, &mut out)?;
+		Ok(out)
+	}
+
+	#[test]
+	fn arguments_go_where_the_chain_wants_them() {
+		let call = Call::commit_vote(7, &[9; 32]);
+		let usual = encode(&call, &["audit", "commitment"]).unwrap();
+		assert_eq!(usual, (7u64, [9u8; 32]).encode());
+		let moved = encode(&call, &["commitment", "audit"]).unwrap();
+		assert_eq!(moved, ([9u8; 32], 7u64).encode());
+	}
+
+	#[test]
+	fn a_chain_that_wants_other_arguments_is_refused() {
+		let call = Call::commit_vote(7, &[9; 32]);
+		let more = encode(&call, &["audit", "commitment", "tip"])
+			.unwrap_err()
+			.to_string();
+		assert!(more.contains("tip"), "{more}");
+		assert!(encode(&call, &["audit"]).is_err());
+	}
+}

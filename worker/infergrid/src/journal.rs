@@ -442,6 +442,7 @@ mod tests {
 					Order {
 						salt: [1; 32],
 						profile: [2; 32],
+						prompt: vec![1],
 						placed: None,
 					},
 				)
