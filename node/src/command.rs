@@ -1,0 +1,180 @@
+//! What each subcommand does.
+
+use crate::{
+	chain_spec,
+	cli::{Cli, Subcommand},
+	service::{self, ClientParts},
+};
+use infergrid_runtime::opaque::Block;
+use polkadot_sdk::{
+	sc_cli::{self, SubstrateCli},
+	sc_consensus_babe, sc_consensus_grandpa,
+	sc_network::config::NetworkBackendType,
+	sc_service::{ChainSpec, PartialComponents},
+	*,
+};
+use std::path::PathBuf;
+
+impl SubstrateCli for Cli {
+	fn impl_name() -> String {
+		"Infergrid Node".into()
+	}
+
+	fn impl_version() -> String {
+		env!("SUBSTRATE_CLI_IMPL_VERSION").into()
+	}
+
+	fn description() -> String {
+		env!("CARGO_PKG_DESCRIPTION").into()
+	}
+
+	fn author() -> String {
+		env!("CARGO_PKG_AUTHORS").into()
+	}
+
+	fn support_url() -> String {
+		String::new()
+	}
+
+	fn copyright_start_year() -> i32 {
+		2026
+	}
+
+	fn load_spec(&self, id: &str) -> Result<Box<dyn ChainSpec>, String> {
+		Ok(match id {
+			"dev" => Box::new(chain_spec::development()?),
+			"" | "local" => Box::new(chain_spec::local()?),
+			path => Box::new(chain_spec::ChainSpec::from_json_file(PathBuf::from(path))?),
+		})
+	}
+}
+
+/// Runs the command that the arguments name.
+pub(crate) fn run() -> sc_cli::Result<()> {
+	let cli = Cli::from_args();
+	let Some(subcommand) = &cli.subcommand else {
+		return run_node(&cli);
+	};
+
+	match subcommand {
+		Subcommand::Key(cmd) => cmd.run(&cli),
+		#[allow(deprecated)]
+		Subcommand::BuildSpec(cmd) => {
+			let runner = cli.create_runner(cmd)?;
+			runner.sync_run(|config| cmd.run(config.chain_spec, config.network))
+		}
+		Subcommand::ExportChainSpec(cmd) => cmd.run(cli.load_spec(&cmd.chain)?),
+		Subcommand::CheckBlock(cmd) => {
+			let runner = cli.create_runner(cmd)?;
+			runner.async_run(|config| {
+				let PartialComponents {
+					client,
+					task_manager,
+					import_queue,
+					..
+				} = service::new_partial(&config)?;
+				Ok((cmd.run(client, import_queue), task_manager))
+			})
+		}
+		Subcommand::ExportBlocks(cmd) => {
+			let runner = cli.create_runner(cmd)?;
+			runner.async_run(|config| {
+				let ClientParts {
+					client,
+					task_manager,
+					..
+				} = service::new_client(&config)?;
+				Ok((cmd.run(client, config.database), task_manager))
+			})
+		}
+		Subcommand::ExportState(cmd) => {
+			let runner = cli.create_runner(cmd)?;
+			runner.async_run(|config| {
+				let ClientParts {
+					client,
+					task_manager,
+					..
+				} = service::new_client(&config)?;
+				Ok((cmd.run(client, config.chain_spec), task_manager))
+			})
+		}
+		Subcommand::ImportBlocks(cmd) => {
+			let runner = cli.create_runner(cmd)?;
+			runner.async_run(|config| {
+				let PartialComponents {
+					client,
+					task_manager,
+					import_queue,
+					..
+				} = service::new_partial(&config)?;
+				Ok((cmd.run(client, import_queue), task_manager))
+			})
+		}
+		Subcommand::PurgeChain(cmd) => {
+			let runner = cli.create_runner(cmd)?;
+			runner.sync_run(|config| cmd.run(config.database))
+		}
+		Subcommand::Revert(cmd) => {
+			let runner = cli.create_runner(cmd)?;
+			runner.async_run(|config| {
+				let ClientParts {
+					client,
+					backend,
+					task_manager,
+					..
+				} = service::new_client(&config)?;
+				let consensus_state =
+					Box::new(|client: std::sync::Arc<service::Client>, backend, blocks| {
+						sc_consensus_babe::revert(client.clone(), backend, blocks)?;
+						sc_consensus_grandpa::revert(client, blocks)?;
+						Ok(())
+					});
+				Ok((
+					cmd.run(client, backend, Some(consensus_state)),
+					task_manager,
+				))
+			})
+		}
+		Subcommand::ChainInfo(cmd) => {
+			let runner = cli.create_runner(cmd)?;
+			runner.sync_run(|config| cmd.run::<Block>(&config))
+		}
+		#[cfg(feature = "runtime-benchmarks")]
+		Subcommand::Benchmark(cmd) => benchmark(&cli, cmd),
+	}
+}
+
+fn run_node(cli: &Cli) -> sc_cli::Result<()> {
+	let runner = cli.create_runner(&cli.run)?;
+	runner.run_node_until_exit(|config| async move {
+		match config.network.network_backend {
+			NetworkBackendType::Libp2p => service::new_full::<
+				sc_network::NetworkWorker<Block, <Block as sp_runtime::traits::Block>::Hash>,
+			>(config),
+			NetworkBackendType::Litep2p => {
+				service::new_full::<sc_network::Litep2pNetworkBackend>(config)
+			}
+		}
+		.map_err(sc_cli::Error::Service)
+	})
+}
+
+#[cfg(feature = "runtime-benchmarks")]
+fn benchmark(cli: &Cli, cmd: &frame_benchmarking_cli::BenchmarkCmd) -> sc_cli::Result<()> {
+	use frame_benchmarking_cli::{BenchmarkCmd, SUBSTRATE_REFERENCE_HARDWARE};
+	use sp_runtime::traits::HashingFor;
+
+	let runner = cli.create_runner(cmd)?;
+	runner.sync_run(|config| match cmd {
+		BenchmarkCmd::Pallet(cmd) => {
+			cmd.run_with_spec::<HashingFor<Block>, sp_io::SubstrateHostFunctions>(Some(config.chain_spec))
+		},
+		BenchmarkCmd::Machine(cmd) => cmd.run(&config, SUBSTRATE_REFERENCE_HARDWARE.clone()),
+		BenchmarkCmd::Block(_)
+		| BenchmarkCmd::Storage(_)
+		| BenchmarkCmd::Overhead(_)
+		| BenchmarkCmd::Extrinsic(_) => Err(
+			"this node benchmarks pallets and machines only: use `benchmark pallet` or `benchmark machine`".into(),
+		),
+	})
+}

@@ -1,0 +1,6 @@
+//! Builds the runtime to wasm next to the native build.
+
+fn main() {
+	#[cfg(feature = "std")]
+	polkadot_sdk::substrate_wasm_builder::WasmBuilder::build_using_defaults();
+}
