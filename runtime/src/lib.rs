@@ -35,6 +35,8 @@ pub use infergrid_primitives::{AIT, Balance, BlockNumber};
 pub use system::ProxyType;
 
 use alloc::borrow::Cow;
+#[cfg(not(feature = "std"))]
+use alloc::vec::Vec;
 use polkadot_sdk::*;
 use sp_runtime::{
 	MultiAddress, MultiSignature, generic,
