@@ -11,13 +11,18 @@ use burn::tensor::Tensor;
 use infergrid_checkpoint::{Checkpoint, ModelConfig, Weights};
 use infergrid_primitives::TokenId;
 use std::{
+	ops::Range,
 	panic::{AssertUnwindSafe, catch_unwind},
 	path::Path,
 };
 
-/// Tokens that pass through the model at once: enough that matrix products are not bound by memory,
-/// few enough that attention scores stay small.
-pub(crate) const PREFILL_CHUNK: usize = 256;
+/// Most tokens that pass through the model at once: enough that matrix products are not bound by
+/// memory.
+const PREFILL_CHUNK: usize = 256;
+/// Least of them, however long the context.
+const MIN_PREFILL_CHUNK: usize = 16;
+/// Attention scores of one layer held at once.
+const SCORES: usize = 8 << 20;
 /// Logits held at once while many positions are looked at.
 const LOGITS_SLAB: usize = 16 << 20;
 
@@ -79,11 +84,25 @@ impl Engine {
 		self.check_tokens(ids, self.config().context.saturating_sub(cache.len()))?;
 		self.guarded(|| {
 			let mut last = None;
-			for chunk in ids.chunks(PREFILL_CHUNK) {
-				last = Some(self.model.forward(chunk, cache, |_, _| {}));
+			for piece in self.pieces(cache.len(), ids.len()) {
+				last = Some(self.model.forward(&ids[piece], cache, |_, _| {}));
 			}
 			last.map(last_row).unwrap_or_default()
 		})
+	}
+
+	/// Cuts `count` tokens that come after `start` others into the pieces that pass at once.
+	fn pieces(&self, start: usize, count: usize) -> Vec<Range<usize>> {
+		let mut pieces = Vec::new();
+		let mut at = 0;
+		while at < count {
+			let row = self.config().heads * (start + at + PREFILL_CHUNK);
+			let tokens = (SCORES / row).clamp(MIN_PREFILL_CHUNK, PREFILL_CHUNK);
+			let end = (at + tokens).min(count);
+			pieces.push(at..end);
+			at = end;
+		}
+		pieces
 	}
 
 	/// Logits of a hidden state after the last norm: `[hidden]` → `[vocab]`.
@@ -121,11 +140,13 @@ impl Engine {
 		self.check_tokens(ids, self.config().context)?;
 		self.guarded(|| {
 			let mut cache = self.cache(ids.len());
-			for (number, chunk) in ids.chunks(PREFILL_CHUNK).enumerate() {
-				let start = number * PREFILL_CHUNK;
-				let stream = self.model.forward(chunk, &mut cache, |layer, stream| {
-					observe(layer, start, stream);
-				});
+			for piece in self.pieces(0, ids.len()) {
+				let start = piece.start;
+				let stream = self
+					.model
+					.forward(&ids[piece], &mut cache, |layer, stream| {
+						observe(layer, start, stream);
+					});
 				rows(start, stream);
 			}
 		})
@@ -193,4 +214,49 @@ pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 fn last_row(rows: Tensor<2>) -> Vec<f32> {
 	let [tokens, width] = rows.dims();
 	values(rows.slice([tokens - 1..tokens, 0..width]))
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::random::{half_billion_config, write_random_checkpoint};
+
+	#[test]
+	fn long_contexts_pass_in_smaller_pieces_and_none_is_lost() {
+		let directory = tempfile::tempdir().unwrap();
+		let mut config = half_billion_config();
+		for (field, value) in [
+			("hidden_size", 56),
+			("vocab_size", 64),
+			("intermediate_size", 8),
+		] {
+			config[field] = value.into();
+		}
+		write_random_checkpoint(directory.path(), &config, 0).unwrap();
+		let engine = Engine::load(directory.path(), Device::Cpu).unwrap();
+		for (start, count) in [
+			(0, 1),
+			(0, 256),
+			(0, 257),
+			(3, 700),
+			(0, 32_768),
+			(30_000, 900),
+		] {
+			let mut next = 0;
+			for piece in engine.pieces(start, count) {
+				assert_eq!(piece.start, next);
+				let tokens = piece.len();
+				assert!(tokens * engine.config().heads * (start + piece.end) <= SCORES);
+				next = piece.end;
+			}
+			assert_eq!(next, count);
+		}
+		assert_eq!(engine.pieces(0, 200), [0..200]);
+	}
+
+	#[test]
+	fn an_engine_can_move_to_its_thread() {
+		fn can_move<T: Send + 'static>() {}
+		can_move::<Engine>();
+	}
 }

@@ -81,3 +81,61 @@ fn convert<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> f32) -> Byte
 			.collect(),
 	))
 }
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use safetensors::tensor::{TensorView, serialize_to_file};
+
+	#[test]
+	fn every_format_becomes_the_same_floats() {
+		let values = [0.0_f32, 1.0, -2.5, 0.15625, 65_280.0];
+		let encodings: [(Dtype, Vec<u8>); 3] = [
+			(
+				Dtype::F32,
+				values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+			),
+			(
+				Dtype::F16,
+				values
+					.iter()
+					.flat_map(|v| f16::from_f32(*v).to_le_bytes())
+					.collect(),
+			),
+			(
+				Dtype::BF16,
+				values
+					.iter()
+					.flat_map(|v| bf16::from_f32(*v).to_le_bytes())
+					.collect(),
+			),
+		];
+		let directory = tempfile::tempdir().unwrap();
+		let path = directory.path().join("model.safetensors");
+		for (dtype, bytes) in &encodings {
+			let view = TensorView::new(*dtype, vec![values.len()], bytes).unwrap();
+			serialize_to_file([("v", view)], None, &path).unwrap();
+			let weights = Weights::open(directory.path()).unwrap();
+			let read = as_f32(weights.tensor("v", &[values.len()]).unwrap());
+			assert_eq!(bytemuck::cast_slice::<u8, f32>(&read), values, "{dtype}");
+		}
+	}
+
+	#[test]
+	fn floats_in_place_are_not_copied() {
+		let directory = tempfile::tempdir().unwrap();
+		let view = TensorView::new(Dtype::F32, vec![2], &[0; 8]).unwrap();
+		serialize_to_file(
+			[("v", view)],
+			None,
+			&directory.path().join("model.safetensors"),
+		)
+		.unwrap();
+		let raw = Weights::open(directory.path())
+			.unwrap()
+			.tensor("v", &[2])
+			.unwrap();
+		let place = raw.as_ref().as_ptr();
+		assert_eq!(as_f32(raw).as_ptr(), place);
+	}
+}

@@ -16,7 +16,7 @@ use std::{
 };
 
 /// Larger than the caches of any processor.
-const BANDWIDTH_BYTES: usize = 1 << 30;
+const BANDWIDTH_BYTES: usize = 512 << 20;
 const BANDWIDTH_PASSES: usize = 5;
 const BANDWIDTH_BLOCK: usize = 1 << 16;
 
