@@ -20,8 +20,8 @@ use infergrid_primitives::{Hash, market::AuthorRandomness};
 use polkadot_sdk::*;
 use sp_runtime::{Perbill, Percent};
 
-/// Sessions from unbonding until the money can leave: a week.
-pub const UNBONDING_SESSIONS: u32 = slow_or_fast(1_008, 72);
+/// Sessions from unbonding until the money can leave: a week, or four hours.
+pub const UNBONDING_SESSIONS: u32 = slow_or_fast(1_008, 240);
 
 impl pallet_role_staking::Config for Runtime {
 	type Currency = Balances;
@@ -45,7 +45,7 @@ parameter_types! {
 	pub const ModelHoldReason: RuntimeHoldReason =
 		RuntimeHoldReason::Models(pallet_models::HoldReason::ModelDeposit);
 	/// A retired model stays for as long as requests on it can be audited.
-	pub const RetireDelay: BlockNumber = slow_or_fast(2 * DAYS, 30 * MINUTES);
+	pub const RetireDelay: BlockNumber = slow_or_fast(2 * DAYS, 2 * HOURS);
 }
 
 impl pallet_models::Config for Runtime {

@@ -3,8 +3,17 @@
 mod common;
 
 use common::{Chain, account, genesis_json, pair};
+use frame_support::traits::fungible::Inspect;
+use infergrid_primitives::market::{Bonds, Role};
 use infergrid_runtime::{
-	AIT, Babe, Balances, Grandpa, RuntimeGenesisConfig, Session, Sudo, genesis,
+	AIT, Babe, Balances, Grandpa, REPORTABLE_SESSIONS, RoleStaking, Runtime, RuntimeGenesisConfig,
+	Session,
+	constants::EPOCH_DURATION_IN_SLOTS,
+	genesis,
+	market::{
+		BaseCommitBlocks, BaseWindow, EscrowBlocks, MaxPatience, RetireDelay, RevealBlocks,
+		UNBONDING_SESSIONS,
+	},
 };
 use polkadot_sdk::*;
 use sp_core::Pair;
@@ -83,6 +92,63 @@ fn accounts_are_endowed() {
 			Balances::total_balance(&account("//Bob//worker")),
 			1_000 * AIT
 		);
-		assert_eq!(Sudo::key(), Some(account("//Alice")));
+		assert_eq!(pallet_sudo::Key::<Runtime>::get(), Some(account("//Alice")));
 	});
+}
+
+#[test]
+fn operators_are_bonded_and_workers_are_not_paired() {
+	let mut chain = Chain::new("local_testnet");
+	chain.query(|| {
+		for operator in ["//Alice//stash", "//Bob//stash"] {
+			for role in [Role::Validator, Role::Miner] {
+				assert!(
+					RoleStaking::active_bond(&account(operator), role) > 0,
+					"{operator} {role:?}"
+				);
+			}
+			assert_eq!(
+				RoleStaking::active_bond(&account(operator), Role::Verifier),
+				0
+			);
+		}
+		for operator in ["//Charlie", "//Dave", "//Eve"] {
+			assert!(
+				RoleStaking::active_bond(&account(operator), Role::Verifier) > 0,
+				"{operator}"
+			);
+			assert_eq!(RoleStaking::active_bond(&account(operator), Role::Miner), 0);
+		}
+		for key in genesis::well_known::WORKERS {
+			assert_eq!(RoleStaking::operator_of(&key), None);
+		}
+		assert_eq!(
+			pallet_audits::AuditRate::<Runtime>::get(),
+			sp_runtime::Perbill::one()
+		);
+	});
+}
+
+/// A bond must stay slashable for longer than anything can happen for which it is slashed.
+#[test]
+fn bonds_outlast_every_window() {
+	let unbonding = UNBONDING_SESSIONS * EPOCH_DURATION_IN_SLOTS;
+	assert!(REPORTABLE_SESSIONS < UNBONDING_SESSIONS);
+
+	// What 8,192 tokens at 5 tokens per second add to a window: the miner's, and each committee's.
+	let tokens = 8_192 * 1_000 / 5 / 3_000;
+	let draw = 10;
+	let round = draw + BaseCommitBlocks::get() + tokens + RevealBlocks::get();
+	let rounds = 4;
+	let longest =
+		MaxPatience::get() + BaseWindow::get() + tokens + rounds * round + EscrowBlocks::get();
+	assert!(
+		longest < unbonding,
+		"{longest} blocks of windows, {unbonding} of unbonding"
+	);
+
+	assert!(
+		rounds * round < RetireDelay::get(),
+		"a retired model is cleared while audits of it go on"
+	);
 }

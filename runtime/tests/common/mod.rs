@@ -14,7 +14,7 @@ use sp_consensus_babe::{
 	BABE_ENGINE_ID, Slot,
 	digests::{PreDigest, SecondaryVRFPreDigest},
 };
-use sp_core::{Pair, crypto::VrfSecret, sr25519};
+use sp_core::{ByteArray, Pair, crypto::VrfSecret, sr25519};
 use sp_io::TestExternalities;
 use sp_keyring::Sr25519Keyring;
 use sp_runtime::{
@@ -184,6 +184,11 @@ impl Chain {
 		for _ in 0..n {
 			self.block(Vec::new());
 		}
+	}
+
+	/// The hash over which everything on this chain is signed. Known from block 1 on.
+	pub fn genesis(&mut self) -> [u8; 32] {
+		self.query(|| frame_system::Pallet::<Runtime>::block_hash(0).0)
 	}
 
 	/// The number of the last block.
