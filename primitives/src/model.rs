@@ -62,6 +62,22 @@ pub struct ProofParams {
 	pub max_fingerprint_distance: u64,
 }
 
+impl ProofParams {
+	/// For [`Arithmetic::F32`], where honest machines differ by rounding only. On the shipped model
+	/// decoding and re-checking agree in every bit of every proof, while one missing prompt token
+	/// gives at least 9 mismatched exponents, a mean mantissa error of 2.5 and a median of 2: the
+	/// defaults, which are for 16-bit arithmetic, would let it pass.
+	pub const F32: Self = Self {
+		top_k: 128,
+		chunk: 32,
+		max_exponent_mismatches: 8,
+		max_mantissa_mean_milli: 1_000,
+		max_mantissa_median_milli: 1_000,
+		hard_margin_milli: 100,
+		max_fingerprint_distance: 32 * 32 * 32,
+	};
+}
+
 impl Default for ProofParams {
 	fn default() -> Self {
 		Self {

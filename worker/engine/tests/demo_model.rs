@@ -3,6 +3,7 @@
 use infergrid_checkpoint::Tokenizer;
 use infergrid_engine::{Case, Device, Engine, GenerateRequest, Generation};
 use infergrid_primitives::{
+	TokenId,
 	audit::Verdict,
 	model::{Arithmetic, Profile, ProofParams},
 	request::{
@@ -30,12 +31,19 @@ fn tokenizer(engine: &Engine) -> &Tokenizer {
 }
 
 fn ask(engine: &Engine, text: &str, params: &SamplingParams) -> Generation {
-	let prompt = engine.checkpoint().encode_inline(text).unwrap();
+	answer_to(
+		engine,
+		&engine.checkpoint().encode_inline(text).unwrap(),
+		params,
+	)
+}
+
+fn answer_to(engine: &Engine, prompt: &[TokenId], params: &SamplingParams) -> Generation {
 	let request = GenerateRequest {
-		prompt: &prompt,
+		prompt,
 		params,
 		seed: &[0; 32],
-		proof: &ProofParams::default(),
+		proof: &ProofParams::F32,
 		context: 512,
 	};
 	engine
@@ -103,6 +111,30 @@ fn stops_at_a_stop_string_and_the_verdict_agrees() {
 	assert_eq!(judged(&beyond, Finish::EndOfSequence), Verdict::Invalid);
 }
 
+#[test]
+fn a_prompt_that_lacks_one_token_is_not_valid() {
+	let engine = engine();
+	let params = SamplingParams::greedy(160);
+	for text in [
+		"What is Infergrid?",
+		"How is a fee split?",
+		"Why?",
+		"Tell me about the moon.",
+	] {
+		let whole = ask(&engine, text, &params);
+		let valid = verdict(&engine, text, &params, &whole, whole.finish);
+		assert_eq!(valid, Verdict::Valid, "{text}");
+		let prompt = engine.checkpoint().encode_inline(text).unwrap();
+		for missing in 0..prompt.len() {
+			let mut cut = prompt.clone();
+			cut.remove(missing);
+			let answer = answer_to(&engine, &cut, &params);
+			let invalid = verdict(&engine, text, &params, &answer, answer.finish);
+			assert_eq!(invalid, Verdict::Invalid, "{text} without token {missing}");
+		}
+	}
+}
+
 /// What a verifier says about `answer` to an inline prompt.
 fn verdict(
 	engine: &Engine,
@@ -116,7 +148,7 @@ fn verdict(
 		model: [0; 32],
 		arithmetic: Arithmetic::F32,
 		sampler: 1,
-		proof: ProofParams::default(),
+		proof: ProofParams::F32,
 		calibration: [0; 32],
 		context: 512,
 		min_tokens_per_second: 1,

@@ -99,7 +99,7 @@ fn profile(publication: &Publication, manifest: &Manifest) -> Result<Profile, Fa
 			"--context must be between 1 and {longest}"
 		)));
 	}
-	let proof = ProofParams::default();
+	let proof = ProofParams::F32;
 	Ok(Profile {
 		model: manifest.id(),
 		arithmetic: Arithmetic::F32,
