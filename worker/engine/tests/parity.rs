@@ -4,6 +4,10 @@
 
 use infergrid_engine::{CheckReport, Device, Engine};
 use infergrid_primitives::TokenId;
+use safetensors::{
+	Dtype,
+	tensor::{TensorView, serialize_to_file},
+};
 use std::{
 	fs,
 	path::{Path, PathBuf},
@@ -184,4 +188,55 @@ fn bad_input_is_refused() {
 		.unwrap_err()
 		.to_string();
 	assert!(missing.contains("is not a directory"), "{missing}");
+}
+
+#[test]
+fn a_reference_that_does_not_fit_is_refused_with_the_format() {
+	let engine = engine("qwen3");
+	let directory = tempfile::tempdir().unwrap();
+	let path = directory.path().join("reference.safetensors");
+	let message = || engine.check(&path, TOLERANCE).unwrap_err().to_string();
+	assert!(message().contains("cannot read"));
+	fs::write(&path, b"nonsense").unwrap();
+	assert!(message().contains("a reference holds input_ids [B,T]"));
+
+	let bytes = vec![0; 4_096];
+	let write = |tensors: &[(&str, Dtype, &[usize])]| {
+		let views = tensors.iter().map(|(name, dtype, shape)| {
+			let size = shape.iter().product::<usize>() * dtype.bitsize() / 8;
+			(
+				*name,
+				TensorView::new(*dtype, shape.to_vec(), &bytes[..size]).unwrap(),
+			)
+		});
+		serialize_to_file(views, None, &path).unwrap();
+	};
+	let ids = ("input_ids", Dtype::I64, &[1, 2][..]);
+	for (tensors, part) in [
+		(vec![("logits", Dtype::F32, &[1, 2, 320][..])], "input_ids"),
+		(
+			vec![("input_ids", Dtype::I64, &[2])],
+			"input_ids is not [B,T]",
+		),
+		(
+			vec![("input_ids", Dtype::I64, &[0, 2])],
+			"input_ids is empty",
+		),
+		(
+			vec![("input_ids", Dtype::F32, &[1, 2])],
+			"input_ids is F32, not I64",
+		),
+		(vec![ids], "logits"),
+		(
+			vec![ids, ("logits", Dtype::F32, &[1, 2, 319])],
+			"not [1, 2, 320]",
+		),
+		(
+			vec![ids, ("logits", Dtype::F16, &[1, 2, 320])],
+			"logits is F16, not F32",
+		),
+	] {
+		write(&tensors);
+		assert!(message().contains(part), "{part}: {}", message());
+	}
 }
