@@ -120,7 +120,7 @@ impl Call {
 
 	/// Offers to run `profile`.
 	pub fn set_offer(profile: &Hash, terms: &OfferTerms) -> Self {
-		let args = vec![("profile", profile.encode()), ("terms", terms.encode())];
+		let args = vec![("profile", profile.encode()), ("offer", terms.encode())];
 		Self::new(pallet::MODELS, call::SET_OFFER, args)
 	}
 
