@@ -2,8 +2,7 @@
 
 mod local;
 
-use crate::{cli::Context, engine::EngineHandle, failure::Failure, output, settings};
-use anyhow::anyhow;
+use crate::{blocking, cli::Context, engine::EngineHandle, failure::Failure, output, settings};
 use clap::Args;
 use infergrid_engine::{
 	Device, Engine, MeasureOptions, Measurements, half_billion_config, write_random_checkpoint,
@@ -109,14 +108,6 @@ async fn measure(
 		engine.measure(&options).map_err(Failure::outside)
 	})
 	.await?
-}
-
-async fn blocking<T: Send + 'static>(
-	work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Failure> {
-	tokio::task::spawn_blocking(work)
-		.await
-		.map_err(|error| Failure::internal(anyhow!("a measurement crashed: {error}")))
 }
 
 fn name_of(directory: &Path) -> String {

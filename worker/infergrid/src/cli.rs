@@ -9,7 +9,7 @@ use crate::{
 };
 use anyhow::anyhow;
 use clap::{Parser, Subcommand};
-use std::{ffi::OsString, process::ExitCode, time::Duration};
+use std::{ffi::OsString, future::Future, process::ExitCode, time::Duration};
 use tokio::signal;
 use tokio_util::sync::CancellationToken;
 
@@ -112,14 +112,26 @@ fn start(cli: Cli) -> Result<(), Failure> {
 }
 
 async fn dispatch(command: Command, context: Context) -> Result<(), Failure> {
+	let stop = context.stop.clone();
 	match command {
 		Command::Mine(args) => mine::run(args, context).await,
 		Command::Verify(args) => verify::run(args, context).await,
 		Command::Gateway(args) => gateway::run(args, context).await,
 		Command::Chat(args) => chat::run(args, context).await,
-		Command::Model(args) => model::run(args, context).await,
+		Command::Model(args) => or_interrupted(stop, model::run(args, context)).await,
 		Command::Dev(args) => dev::run(args, context).await,
-		Command::Bench(args) => bench::run(args, context).await,
+		Command::Bench(args) => or_interrupted(stop, bench::run(args, context)).await,
+	}
+}
+
+/// Runs a command that has nothing to tidy up until it ends or a signal comes.
+async fn or_interrupted(
+	stop: CancellationToken,
+	command: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
+	tokio::select! {
+		result = command => result,
+		_ = stop.cancelled() => Err(Failure::outside(anyhow!("interrupted"))),
 	}
 }
 

@@ -29,3 +29,12 @@ mod settings;
 mod verify;
 
 pub use cli::run;
+
+/// Runs long computation off the threads that serve everything else.
+async fn blocking<T: Send + 'static>(
+	work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, failure::Failure> {
+	tokio::task::spawn_blocking(work).await.map_err(|error| {
+		failure::Failure::internal(anyhow::anyhow!("a computation crashed: {error}"))
+	})
+}

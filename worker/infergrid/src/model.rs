@@ -8,6 +8,7 @@ pub(crate) use publish::{
 };
 
 use crate::{
+	blocking,
 	cli::Context,
 	engine,
 	failure::Failure,
@@ -121,7 +122,7 @@ pub(crate) async fn run(args: ModelArgs, context: Context) -> Result<(), Failure
 			Ok(())
 		}
 		ModelCommand::Manifest(args) => manifest(&args),
-		ModelCommand::Check(args) => check_model(&args),
+		ModelCommand::Check(args) => check_model(args).await,
 		ModelCommand::Publish(args) => publish_model(args, context).await,
 	}
 }
@@ -145,12 +146,14 @@ fn manifest(args: &DirArgs) -> Result<(), Failure> {
 	Ok(())
 }
 
-fn check_model(args: &CheckArgs) -> Result<(), Failure> {
+async fn check_model(args: CheckArgs) -> Result<(), Failure> {
 	let device: Device = args.device.parse().map_err(Failure::config)?;
-	let engine = Engine::load(&args.dir, device).map_err(Failure::config)?;
-	let report = engine
-		.check(&args.reference, args.tolerance)
-		.map_err(Failure::config)?;
+	let (dir, reference, tolerance) = (args.dir, args.reference, args.tolerance);
+	let report = blocking(move || {
+		let engine = Engine::load(&dir, device).map_err(Failure::config)?;
+		engine.check(&reference, tolerance).map_err(Failure::config)
+	})
+	.await??;
 	if args.json {
 		output::line(serde_json::to_string(&report).map_err(Failure::internal)?);
 	} else {
@@ -161,7 +164,7 @@ fn check_model(args: &CheckArgs) -> Result<(), Failure> {
 	} else {
 		Err(Failure::check(format!(
 			"the model computes something else here: a difference is above {:e}",
-			args.tolerance
+			tolerance
 		)))
 	}
 }
