@@ -134,8 +134,8 @@ impl Engine {
 	pub(crate) fn prefill(
 		&self,
 		ids: &[TokenId],
-		mut observe: impl FnMut(usize, usize, &Tensor<2>),
-		mut rows: impl FnMut(usize, Tensor<2>),
+		mut observe: impl FnMut(usize, usize, &Tensor<2>) + Send,
+		mut rows: impl FnMut(usize, Tensor<2>) + Send,
 	) -> Result<(), GenerateError> {
 		self.check_tokens(ids, self.config().context)?;
 		self.guarded(|| {
@@ -199,8 +199,16 @@ impl Engine {
 	}
 
 	/// A device that fails, fails by a panic inside the tensor library.
-	fn guarded<T>(&self, compute: impl FnOnce() -> T) -> Result<T, GenerateError> {
-		catch_unwind(AssertUnwindSafe(compute)).map_err(|panic| GenerateError::Device {
+	///
+	/// On the processor everything runs inside the thread pool: each of the hundreds of parallel
+	/// products of a token then starts at once, instead of waking the pool and waiting for it. A GPU
+	/// is driven from the caller's thread, because each thread has its own stream of work.
+	fn guarded<T: Send>(&self, compute: impl FnOnce() -> T + Send) -> Result<T, GenerateError> {
+		let run = || match self.device {
+			Device::Cpu => rayon::scope(|_| compute()),
+			Device::Cuda(_) => compute(),
+		};
+		catch_unwind(AssertUnwindSafe(run)).map_err(|panic| GenerateError::Device {
 			reason: crate::panic_message(&*panic),
 		})
 	}
