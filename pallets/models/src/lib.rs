@@ -36,12 +36,17 @@
 //! every audit.
 
 #![cfg_attr(not(feature = "std"), no_std)]
+// The macros' storage prefixes have no use for it.
+#![allow(missing_debug_implementations)]
 
 extern crate alloc;
 
 pub use draw::draw;
 pub use pallet::*;
-pub use types::{Model, ModelInfo, Offer, OfferTerms, footprint, is_valid_profile};
+pub use types::{
+	CHUNK, CONTEXT, Model, ModelInfo, Offer, OfferTerms, SAMPLER, TOP_K, footprint,
+	is_valid_profile,
+};
 pub use weights::WeightInfo;
 
 mod draw;

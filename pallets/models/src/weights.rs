@@ -1,5 +1,5 @@
-//! Weights of the calls. Estimated from storage access; to be replaced by benchmarks on the
-//! reference machine.
+//! Weights of the calls. Estimated from storage access, for at most 128 operators in a list and 16
+//! profiles of a model; to be replaced by benchmarks on the reference machine.
 
 use core::marker::PhantomData;
 use frame_support::{
@@ -69,8 +69,8 @@ macro_rules! weights {
 		}
 		fn retire_model() -> Weight {
 			Weight::from_parts(900_000_000, 70_000)
-				.saturating_add(<$db>::get().reads(19))
-				.saturating_add(<$db>::get().writes(19))
+				.saturating_add(<$db>::get().reads(36))
+				.saturating_add(<$db>::get().writes(37))
 		}
 		fn assign() -> Weight {
 			Weight::from_parts(1_500_000_000, 700_000)

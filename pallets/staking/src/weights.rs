@@ -1,5 +1,5 @@
-//! Weights of the calls. Estimated from storage access and signature checks; to be replaced by
-//! benchmarks on the reference machine.
+//! Weights of the calls. Estimated from storage access and signature checks, for at most 256 candidates
+//! and 16 worker keys of an operator; to be replaced by benchmarks on the reference machine.
 
 use core::marker::PhantomData;
 use frame_support::{
@@ -30,8 +30,8 @@ pub struct SubstrateWeight<T>(PhantomData<T>);
 macro_rules! weights {
 	($db:ty) => {
 		fn bond() -> Weight {
-			Weight::from_parts(180_000_000, 300_000)
-				.saturating_add(<$db>::get().reads(132))
+			Weight::from_parts(360_000_000, 600_000)
+				.saturating_add(<$db>::get().reads(260))
 				.saturating_add(<$db>::get().writes(4))
 		}
 		fn unbond() -> Weight {
@@ -41,8 +41,8 @@ macro_rules! weights {
 		}
 		fn withdraw_unbonded() -> Weight {
 			Weight::from_parts(75_000_000, 30_000)
-				.saturating_add(<$db>::get().reads(10))
-				.saturating_add(<$db>::get().writes(20))
+				.saturating_add(<$db>::get().reads(22))
+				.saturating_add(<$db>::get().writes(22))
 		}
 		fn pair_worker() -> Weight {
 			Weight::from_parts(85_000_000, 9_000)

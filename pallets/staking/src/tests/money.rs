@@ -54,12 +54,12 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-	#![proptest_config(ProptestConfig::with_cases(96))]
+	#![proptest_config(ProptestConfig::with_cases(64))]
 
 	/// What is not burnt is somewhere, every hold is in the ledger, nobody falls below the
 	/// existential deposit, and there are always validators.
 	#[test]
-	fn money_is_conserved(steps in vec(step(), 1..60)) {
+	fn money_is_conserved(steps in vec(step(), 1..50)) {
 		ExtBuilder::default().build().execute_with(|| {
 			let issued = Balances::total_issuance();
 			let mut burnt: Balance = 0;
