@@ -269,11 +269,11 @@ impl Reader {
 				return Err(self.invalid(field, format!("is {value}, not in 1..={limit}")));
 			}
 		}
-		if heads % kv_heads != 0 {
+		if !heads.is_multiple_of(kv_heads) {
 			let reason = format!("is {kv_heads}, which does not divide {heads} heads");
 			return Err(self.invalid("num_key_value_heads", reason));
 		}
-		if head_dim % 2 != 0 {
+		if !head_dim.is_multiple_of(2) {
 			return Err(self.invalid("head_dim", format!("is {head_dim}, an odd number")));
 		}
 		let eps = raw.rms_norm_eps.unwrap_or(1e-6);
