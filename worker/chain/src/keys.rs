@@ -39,7 +39,12 @@ impl Key {
 	/// The key of a secret URI: `//Alice//worker`, a mnemonic, or a 0x-prefixed seed, each with
 	/// optional derivations. A URI without a phrase is derived from the public development phrase.
 	pub fn from_uri(uri: &str) -> Result<Self, KeyError> {
-		let uri = SecretUri::from_str(uri.trim()).map_err(|_| KeyError::Uri)?;
+		let uri = uri.trim();
+		// Nothing at all, as an empty file gives it, would be the public development key.
+		if uri.is_empty() {
+			return Err(KeyError::Uri);
+		}
+		let uri = SecretUri::from_str(uri).map_err(|_| KeyError::Uri)?;
 		sr25519::Keypair::from_uri(&uri)
 			.map(Self)
 			.map_err(|_| KeyError::Uri)

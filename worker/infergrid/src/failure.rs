@@ -105,6 +105,17 @@ impl fmt::Display for Failure {
 	}
 }
 
+/// A refusal by the chain of what only an operator with a bond may do.
+pub(crate) fn needs_bond(error: infergrid_chain::SubmitError, role: &str) -> Failure {
+	let refused = error.dispatch_error().is_some();
+	let failure = Failure::from(error);
+	if refused {
+		failure.hint(format!("the operator needs an active bond as a {role}"))
+	} else {
+		failure
+	}
+}
+
 impl From<infergrid_chain::ReadError> for Failure {
 	fn from(error: infergrid_chain::ReadError) -> Self {
 		Self::outside(error)

@@ -276,8 +276,6 @@ async fn offer(
 	submitter
 		.submit(&Call::set_offer(&served.id, terms), None)
 		.await
-		.map_err(|error| {
-			Failure::from(error).hint("the operator needs an active bond as a miner")
-		})?;
+		.map_err(|error| crate::failure::needs_bond(error, "miner"))?;
 	Ok(())
 }

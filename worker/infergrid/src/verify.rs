@@ -53,9 +53,7 @@ pub(crate) async fn run(args: VerifyArgs, context: Context) -> Result<(), Failur
 		submitter
 			.submit(&Call::stand(&served.id), None)
 			.await
-			.map_err(|error| {
-				Failure::from(error).hint("the operator needs an active bond as a verifier")
-			})?;
+			.map_err(|error| crate::failure::needs_bond(error, "verifier"))?;
 	}
 	// A verifier only calls: nobody needs to reach it.
 	let config = SwarmConfig::new(data.node_secret()?, Vec::new(), chain.genesis());

@@ -26,7 +26,7 @@ use std::{
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// How long the chain may take to finalize its first block.
+/// How long a node may take until it answers: it compiles the runtime first.
 const CHAIN_START: Duration = Duration::from_secs(180);
 /// How long the workers may take to stand ready after that.
 const WORKERS_START: Duration = Duration::from_secs(300);
@@ -152,7 +152,7 @@ impl Grid {
 		let gateway = format!("http://127.0.0.1:{}", ports.gateway.number());
 		tracing::info!(directory = %self.plan.directory.display(), "starting two validators");
 		self.start_nodes(ports.rpc, ports.network, ports.metrics)?;
-		let Some(chain) = self.guard(first_block(rpc.clone())).await? else {
+		let Some(chain) = self.guard(connect(rpc.clone())).await? else {
 			return Ok(None);
 		};
 
@@ -424,13 +424,11 @@ async fn death(processes: &mut [Process]) -> (usize, Failure) {
 	(index, failure)
 }
 
-/// Connects and waits until the chain finalizes.
-async fn first_block(rpc: Vec<String>) -> Result<Chain, Failure> {
+/// Connects as soon as a node answers. What is submitted before the first block waits in its pool.
+async fn connect(rpc: Vec<String>) -> Result<Chain, Failure> {
 	let mut options = Options::new(rpc);
 	options.deadline = CHAIN_START;
-	let chain = Chain::connect(options).await?;
-	chain.reach(1, CHAIN_START).await?;
-	Ok(chain)
+	Ok(Chain::connect(options).await?)
 }
 
 /// Publishes the model and waits until every worker stands ready, asking each where it shows.

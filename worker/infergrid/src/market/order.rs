@@ -83,6 +83,7 @@ impl Fulfilment {
 	/// The answer's receipt; None if the client has gone.
 	async fn fulfil(&self) -> Result<Option<Delivery>, OrderError> {
 		let task = self.place().await?;
+		tracing::info!(task = task.id, request.id = %hex::encode(task.request_id), "ordered");
 		let end = self.see_through(&task).await;
 		if let Err(error) = self.grid.journal.close_order(task.nonce) {
 			tracing::warn!(%error, "an order cannot be closed");
@@ -103,7 +104,6 @@ impl Fulfilment {
 	}
 
 	async fn see_through(&self, task: &Task) -> Result<Option<Delivery>, OrderError> {
-		tracing::info!(task = task.id, request.id = %hex::encode(task.request_id), "ordered");
 		let mut blocks = self.grid.chain.blocks(task.block);
 		let mut tokens = Vec::new();
 		loop {
@@ -263,12 +263,17 @@ impl Fulfilment {
 		task: &Task,
 		blocks: &mut Blocks,
 	) -> Result<Option<Assigned>, OrderError> {
+		let mut gone = false;
 		loop {
 			let block = tokio::select! {
 				block = next(blocks) => block?,
-				_ = self.events.closed() => {
-					self.call_off(task).await;
-					return Ok(None);
+				_ = self.events.closed(), if !gone => {
+					if self.call_off(task).await {
+						return Ok(None);
+					}
+					// A miner has it already, and is owed its prompt.
+					gone = true;
+					continue;
 				},
 			};
 			let view = self.grid.chain.at(block).await.map_err(unreachable)?;
@@ -423,16 +428,22 @@ impl Fulfilment {
 		}
 	}
 
-	/// Gets the money back for a task that nobody works on.
-	async fn call_off(&self, task: &Task) {
+	/// Gets the money back for a task that nobody works on. False if somebody does.
+	async fn call_off(&self, task: &Task) -> bool {
 		match self
 			.grid
 			.submitter
 			.submit(&Call::cancel_task(task.id), None)
 			.await
 		{
-			Ok(_) => tracing::info!(task = task.id, "the client has gone, called off"),
-			Err(error) => tracing::info!(task = task.id, %error, "too late to call off"),
+			Ok(_) => {
+				tracing::info!(task = task.id, "the client has gone, called off");
+				true
+			}
+			Err(error) => {
+				tracing::info!(task = task.id, %error, "too late to call off");
+				false
+			}
 		}
 	}
 
