@@ -7,7 +7,12 @@ use codec::Encode;
 /// BLAKE2b-256 of `bytes`.
 pub fn blake2_256(bytes: &[u8]) -> Hash {
 	let mut out = [0; 32];
-	out.copy_from_slice(blake2b_simd::Params::new().hash_length(32).hash(bytes).as_bytes());
+	out.copy_from_slice(
+		blake2b_simd::Params::new()
+			.hash_length(32)
+			.hash(bytes)
+			.as_bytes(),
+	);
 	out
 }
 

@@ -5,8 +5,22 @@ use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
 
 /// What an operator bonds for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
-#[derive(serde::Serialize, serde::Deserialize)]
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	PartialOrd,
+	Ord,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+	serde::Serialize,
+	serde::Deserialize,
+)]
 pub enum Role {
 	/// Makes and finalizes blocks.
 	Validator,
@@ -17,7 +31,19 @@ pub enum Role {
 }
 
 /// A price in plancks per 1,000 tokens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	Default,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
 pub struct Price {
 	/// Per 1,000 tokens of the prompt.
 	pub input: Balance,
@@ -28,7 +54,8 @@ pub struct Price {
 impl Price {
 	/// The fee of a request: each part rounded up to the planck, saturating.
 	pub fn fee(&self, n_prompt: u32, n_out: u32) -> Balance {
-		let part = |price: Balance, tokens: u32| price.saturating_mul(tokens.into()).div_ceil(1_000);
+		let part =
+			|price: Balance, tokens: u32| price.saturating_mul(tokens.into()).div_ceil(1_000);
 		part(self.input, n_prompt).saturating_add(part(self.output, n_out))
 	}
 }
@@ -90,7 +117,9 @@ pub trait Registry<AccountId> {
 }
 
 /// Finished work handed over for auditing.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[derive(
+	Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
 pub struct Work<AccountId> {
 	/// The task.
 	pub task: TaskId,
@@ -124,7 +153,19 @@ pub trait Escrow<AccountId> {
 }
 
 /// How a fee was shared.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	Default,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
 pub struct Shares {
 	/// To the miner.
 	pub miner: Balance,

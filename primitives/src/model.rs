@@ -37,14 +37,36 @@ impl Manifest {
 }
 
 /// What weights, activations and accumulators are made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
 pub enum Arithmetic {
 	/// Everything in 32-bit floats.
 	F32,
 }
 
 /// Parameters and limits of the proofs that an answer carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
 pub struct ProofParams {
 	/// Values per chunk in a TOPLOC proof.
 	pub top_k: u16,
@@ -94,7 +116,9 @@ impl Default for ProofParams {
 }
 
 /// How a model is run for money.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[derive(
+	Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
 pub struct Profile {
 	/// The model.
 	pub model: Hash,

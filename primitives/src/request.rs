@@ -16,7 +16,9 @@ pub const MICROS: u32 = 1_000_000;
 pub type StopString = BoundedVec<u8, ConstU32<64>>;
 
 /// How the answer is sampled. Fixed point, so that chain and workers agree on the value.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[derive(
+	Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
 pub struct SamplingParams {
 	/// Largest number of output tokens, the end-of-sequence token included.
 	pub max_tokens: u32,
@@ -80,7 +82,11 @@ impl SamplingParams {
 		{
 			return Err(InvalidParams::Penalty);
 		}
-		if self.stop.iter().any(|s| s.is_empty() || core::str::from_utf8(s).is_err()) {
+		if self
+			.stop
+			.iter()
+			.any(|s| s.is_empty() || core::str::from_utf8(s).is_err())
+		{
 			return Err(InvalidParams::Stop);
 		}
 		Ok(())
@@ -88,7 +94,18 @@ impl SamplingParams {
 }
 
 /// What fixes the prompt before the answer is computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
 pub enum PromptCommitment {
 	/// [`commit_tokens`] of the prompt's token ids, and their number.
 	Salted { commitment: Hash, n_prompt: u32 },
@@ -98,14 +115,37 @@ pub enum PromptCommitment {
 }
 
 /// Who pays for a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
 pub enum Payment {
 	/// The escrow of a one-shot task.
 	Task(TaskId),
 }
 
 /// How much checking the payer asks and pays for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	Default,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
 pub enum Assurance {
 	/// Audited as often as the protocol draws it.
 	#[default]
@@ -115,7 +155,9 @@ pub enum Assurance {
 }
 
 /// A request for one answer. For a task the payer's signature is that of the extrinsic.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[derive(
+	Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
 pub struct Request {
 	/// The execution profile.
 	pub profile: Hash,
@@ -147,7 +189,9 @@ pub fn commit_tokens(genesis: &Hash, salt: &Hash, ids: &[TokenId]) -> Hash {
 
 /// The commitment to an inline prompt.
 pub fn commit_inline(text: &[u8]) -> PromptCommitment {
-	PromptCommitment::Inline { hash: blake2_256(text) }
+	PromptCommitment::Inline {
+		hash: blake2_256(text),
+	}
 }
 
 /// The seed of a request's sampler, fixed before generation. `anchor` is the hash of the block that
@@ -157,7 +201,18 @@ pub fn sampler_seed(genesis: &Hash, request_id: &Hash, anchor: &Hash, profile: &
 }
 
 /// Why generation ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
 pub enum Finish {
 	/// The last token is an end-of-sequence token.
 	EndOfSequence,
@@ -168,7 +223,9 @@ pub enum Finish {
 }
 
 /// What a worker signs for an answer.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[derive(
+	Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
+)]
 pub struct Receipt {
 	/// [`Request::id`].
 	pub request_id: Hash,
@@ -237,7 +294,18 @@ pub struct Opening {
 }
 
 /// Where a task stands in time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo)]
+#[derive(
+	Clone,
+	Copy,
+	Debug,
+	PartialEq,
+	Eq,
+	Encode,
+	Decode,
+	DecodeWithMemTracking,
+	MaxEncodedLen,
+	TypeInfo,
+)]
 pub struct Window {
 	/// The block that assigned the task; its hash is the anchor of the seed.
 	pub assigned_at: BlockNumber,
