@@ -8,6 +8,7 @@ mod grid;
 mod once;
 mod ports;
 mod process;
+mod spec;
 
 pub(crate) use process::kill_leftovers;
 

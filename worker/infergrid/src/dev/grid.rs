@@ -3,6 +3,7 @@
 use super::{
 	ports::{self, HeldPort},
 	process::{Process, Program},
+	spec,
 };
 use crate::{
 	failure::Failure,
@@ -150,8 +151,14 @@ impl Grid {
 			.map(|port| format!("ws://127.0.0.1:{}", port.number()))
 			.collect();
 		let gateway = format!("http://127.0.0.1:{}", ports.gateway.number());
+		let spec = {
+			let (node, directory) = (self.plan.node_binary.clone(), self.plan.directory.clone());
+			self.guard(async move { spec::write(&node, &directory).await })
+				.await?
+		};
+		let Some(spec) = spec else { return Ok(None) };
 		tracing::info!(directory = %self.plan.directory.display(), "starting two validators");
-		self.start_nodes(ports.rpc, ports.network, ports.metrics)?;
+		self.start_nodes(&spec, ports.rpc, ports.network, ports.metrics)?;
 		let Some(chain) = self.guard(connect(rpc.clone())).await? else {
 			return Ok(None);
 		};
@@ -268,6 +275,7 @@ impl Grid {
 
 	fn start_nodes(
 		&mut self,
+		spec: &Path,
 		rpc: [HeldPort; 2],
 		network: [HeldPort; 2],
 		metrics: [HeldPort; 2],
@@ -287,7 +295,7 @@ impl Grid {
 			let base = self.plan.directory.join("nodes").join(name);
 			let url = format!("ws://127.0.0.1:{}", rpc.number());
 			let more = json!({"rpc": url, "data": base});
-			let mut args = strings(&["--chain", "local", flag, "--base-path", &shown(&base)]);
+			let mut args = strings(&["--chain", &shown(spec), flag, "--base-path", &shown(&base)]);
 			args.extend(strings(&[
 				"--listen-addr",
 				&format!("/ip4/127.0.0.1/tcp/{}", network.release()),
