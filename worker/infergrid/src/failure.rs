@@ -97,7 +97,19 @@ impl Failure {
 
 impl fmt::Display for Failure {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		write!(f, "{:#}", self.error)?;
+		let mut told = String::new();
+		for cause in self.error.chain() {
+			let cause = cause.to_string();
+			// Many errors repeat their cause in their own words.
+			if told.contains(&cause) {
+				continue;
+			}
+			if !told.is_empty() {
+				told.push_str(": ");
+			}
+			told.push_str(&cause);
+		}
+		f.write_str(&told)?;
 		match &self.hint {
 			Some(hint) => write!(f, "\nhint: {hint}"),
 			None => Ok(()),
@@ -143,5 +155,24 @@ impl From<infergrid_swarm::StartError> for Failure {
 impl From<crate::journal::JournalError> for Failure {
 	fn from(error: crate::journal::JournalError) -> Self {
 		Self::outside(error)
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use anyhow::Context;
+
+	#[test]
+	fn a_cause_is_told_once() {
+		let cause = anyhow::anyhow!("no such file");
+		let error = Err::<(), _>(cause)
+			.context("cannot read x: no such file")
+			.context("starting");
+		let failure = Failure::config(error.unwrap_err()).hint("look again");
+		assert_eq!(
+			failure.to_string(),
+			"starting: cannot read x: no such file\nhint: look again"
+		);
 	}
 }

@@ -111,7 +111,10 @@ impl Client {
 				if !event["error"].is_null() {
 					return Err(refusal(&event));
 				}
-				if let Some(more) = event["choices"][0]["delta"]["content"].as_str() {
+				// The first event only names the assistant's role.
+				if let Some(more) = event["choices"][0]["delta"]["content"].as_str()
+					&& !more.is_empty()
+				{
 					on_text(more);
 					text.push_str(more);
 				}
