@@ -1,0 +1,36 @@
+//! What the end-to-end suite is made of: a private grid of real processes, dishonest miners, and
+//! waits that end.
+
+pub mod client;
+pub mod forge;
+pub mod grid;
+pub mod keys;
+pub mod process;
+pub mod stranger;
+pub mod wait;
+pub mod weights;
+
+use std::path::{Path, PathBuf};
+
+/// The repository's root.
+pub fn root() -> PathBuf {
+	Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The demo model's directory.
+pub fn demo_model() -> PathBuf {
+	root().join("models/demo")
+}
+
+/// A cheaper model with the demo model's tokenizer and template.
+pub fn cheap_model() -> PathBuf {
+	root().join("tests/models/cheap")
+}
+
+/// The questions that the demo model knows.
+pub fn questions() -> anyhow::Result<Vec<String>> {
+	let text = std::fs::read_to_string(demo_model().join("questions.json"))?;
+	let entries: Vec<serde_json::Value> = serde_json::from_str(&text)?;
+	let question = |entry: &serde_json::Value| entry["question"].as_str().map(str::to_owned);
+	Ok(entries.iter().filter_map(question).collect())
+}

@@ -281,7 +281,7 @@ pub fn judge(params: &ProofParams, opening: &Opening, replay: &Replay) -> Judgem
 			.mantissa_median_milli
 			.max(milli(found.mantissa_median));
 	}
-	let allowed = allowed_hard_margins(measures.positions);
+	let allowed = allowed_hard_margins(params, &replay.margins);
 	if measures.hard_margins > allowed {
 		violations.push(Violation::Choices {
 			count: measures.hard_margins,
@@ -301,13 +301,22 @@ pub fn judge(params: &ProofParams, opening: &Opening, replay: &Replay) -> Judgem
 	Judgement { vote, violations }
 }
 
-/// Positions that may lie beyond the hard margin: 0.2 %, and always one.
-fn allowed_hard_margins(positions: u32) -> u32 {
-	(positions / 500).max(1)
+/// Positions that may lie beyond the hard margin: 0.2 %, none in an answer of less than 500 tokens,
+/// where a single token turns the meaning, and never the last, which decides where the answer ends.
+fn allowed_hard_margins(params: &ProofParams, margins: &[Margin]) -> u32 {
+	match margins.last() {
+		Some(last) if last.delta > hard_margin(params) => 0,
+		_ => (margins.len() / 500) as u32,
+	}
+}
+
+/// In logits.
+fn hard_margin(params: &ProofParams) -> f64 {
+	f64::from(params.hard_margin_milli) / 1e3
 }
 
 fn margins(params: &ProofParams, margins: &[Margin]) -> Measures {
-	let hard = f64::from(params.hard_margin_milli) / 1e3;
+	let hard = hard_margin(params);
 	let clipped: f64 = margins
 		.iter()
 		.map(|margin| margin.delta.min(MARGIN_CLIP))
