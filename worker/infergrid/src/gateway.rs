@@ -147,6 +147,7 @@ pub(crate) async fn run(args: GatewayArgs, context: Context) -> Result<(), Failu
 		terms,
 	)?;
 
+	let recovery = market.recovery()?;
 	let http = Settings {
 		api_keys: settings
 			.api_key
@@ -167,7 +168,7 @@ pub(crate) async fn run(args: GatewayArgs, context: Context) -> Result<(), Failu
 	});
 	crew.spawn("the watch over settlements", {
 		let (market, stop) = (Arc::clone(&market), context.stop.clone());
-		async move { market.follow(stop).await }
+		async move { market.follow(recovery, stop).await }
 	});
 	let result = crew.run().await;
 	market.close().await;

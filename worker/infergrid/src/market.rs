@@ -2,15 +2,16 @@
 
 mod ledger;
 mod order;
+mod recovery;
 
 use crate::{
 	failure::Failure,
 	follow::{Follower, Step, persist},
-	journal::{Journal, Placed},
+	journal::Journal,
 };
 use async_trait::async_trait;
 use futures::StreamExt;
-use infergrid_chain::{Chain, ReadError, Submitter, TaskStatus, View, address};
+use infergrid_chain::{Chain, ReadError, Submitter, View, address};
 use infergrid_checkpoint::Checkpoint;
 use infergrid_gateway::{
 	Market, MarketError, Model, Order, OrderError, OrderStream, ReceiptProgress,
@@ -18,6 +19,7 @@ use infergrid_gateway::{
 use infergrid_primitives::{BlockNumber, Hash, request::Assurance};
 use infergrid_swarm::SwarmHandle;
 use ledger::Ledger;
+use recovery::Recovery;
 use std::{
 	collections::HashMap,
 	path::PathBuf,
@@ -107,87 +109,30 @@ impl GridMarket {
 		}))
 	}
 
+	/// The orders that an earlier run left open; to be asked for before this run takes any.
+	pub(crate) fn recovery(&self) -> Result<Recovery, Failure> {
+		Recovery::new(self.grid.clone())
+	}
+
 	/// Follows what becomes of the gateway's tasks, until `stop`.
-	pub(crate) async fn follow(&self, stop: CancellationToken) -> Result<(), Failure> {
+	pub(crate) async fn follow(
+		&self,
+		mut recovery: Recovery,
+		stop: CancellationToken,
+	) -> Result<(), Failure> {
 		let mut follower = Follower::new(self.grid.chain.clone(), stop);
-		let mut recovered = false;
 		while let Some(step) = follower.next().await? {
 			match step {
 				Step::Rescan(view) => {
 					let audits = persist(|| view.audits()).await?;
 					self.grid.ledger.note_audits(&audits);
-					if !recovered {
-						self.recover(&view).await?;
-						recovered = true;
-					}
+					recovery.everything(&view).await?;
 				}
-				Step::Block(view, events) => self.grid.ledger.note(view.block().number, &events),
+				Step::Block(view, events) => {
+					self.grid.ledger.note(view.block().number, &events);
+					recovery.submitted(&view, &events).await?;
+				}
 			}
-		}
-		Ok(())
-	}
-
-	/// Goes on with the orders that an earlier run left open.
-	async fn recover(&self, view: &View) -> Result<(), Failure> {
-		let grid = &self.grid;
-		let open: HashMap<_, _> = grid
-			.journal
-			.orders()?
-			.into_iter()
-			.filter(|(_, order)| !order.prompt.is_empty())
-			.collect();
-		if open.is_empty() {
-			return Ok(());
-		}
-		let payer = grid.submitter.account();
-		let models = persist(|| grid.read_models(view)).await?;
-		let tasks = persist(|| view.tasks()).await?;
-		for (id, task) in tasks.into_iter().filter(|(_, task)| task.payer == payer) {
-			let nonce = task.request.user_nonce;
-			let Some(order) = open.get(&nonce) else {
-				continue;
-			};
-			let request_id = task.request.id(&grid.chain.genesis());
-			let placed = Placed {
-				task: id,
-				request_id,
-			};
-			grid.journal.place_order(nonce, placed)?;
-			grid.ledger.add(placed);
-			let model = models
-				.iter()
-				.find(|model| model.profile == task.request.profile);
-			let running = matches!(
-				task.status,
-				TaskStatus::Queued | TaskStatus::Assigned { .. }
-			);
-			let (true, Some(model)) = (running, model) else {
-				grid.journal.close_order(nonce)?;
-				continue;
-			};
-			let resumed = Order {
-				model: model.clone(),
-				prompt: order.prompt.clone(),
-				params: task.request.params.clone(),
-				assurance: task.request.assurance,
-			};
-			// Nobody listens any more.
-			let (events, _) = mpsc::channel(1);
-			let fulfilment = order::Fulfilment::new(grid.clone(), resumed, events);
-			let task = order::Task {
-				id,
-				request_id,
-				salt: order.salt,
-				nonce,
-				block: view.block().number,
-			};
-			let stop = grid.stop.clone();
-			grid.orders.spawn(async move {
-				tokio::select! {
-					_ = stop.cancelled() => {},
-					() = fulfilment.resume(task) => {},
-				}
-			});
 		}
 		Ok(())
 	}
