@@ -2,13 +2,12 @@
 
 mod stage;
 
-pub use stage::Stage;
+pub(crate) use stage::Stage;
 
 use crate::*;
 use alloc::{string::String, vec::Vec};
 use frame_benchmarking::{
-	BenchmarkBatch, BenchmarkConfig, BenchmarkList, Benchmarking, add_benchmark, baseline,
-	define_benchmarks, list_benchmark,
+	BenchmarkBatch, BenchmarkConfig, BenchmarkList, baseline, define_benchmarks,
 };
 use frame_support::traits::{StorageInfo, StorageInfoTrait, WhitelistedStorageKeys};
 use sp_storage::TrackedStorageKey;
@@ -42,6 +41,7 @@ use frame_system_benchmarking::{
 
 impl frame_system_benchmarking::Config for Runtime {}
 impl baseline::Config for Runtime {}
+impl pallet_transaction_payment::BenchmarkConfig for Runtime {}
 
 /// Every benchmark, and what the storage they touch looks like.
 pub(crate) fn metadata(extra: bool) -> (Vec<BenchmarkList>, Vec<StorageInfo>) {

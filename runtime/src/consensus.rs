@@ -9,14 +9,20 @@ use alloc::vec::Vec;
 use frame_support::{
 	parameter_types,
 	traits::{ConstU32, ConstU64},
+	weights::Weight,
 };
+use pallet_role_staking::ExposureOf;
+use pallet_session::SessionManager;
 use polkadot_sdk::*;
 use sp_consensus_babe::{AllowedSlots, BabeEpochConfiguration};
 use sp_runtime::{
-	impl_opaque_keys,
-	traits::{ConvertInto, OpaqueKeys},
+	Perbill, impl_opaque_keys,
+	traits::{Convert, ConvertInto, OpaqueKeys},
 };
-use sp_staking::SessionIndex;
+use sp_staking::{
+	SessionIndex,
+	offence::{OffenceDetails, OnOffenceHandler},
+};
 
 /// One slot in four has a primary author; VRF-drawn secondary authors fill the others, so that
 /// every block carries a VRF output.
@@ -75,12 +81,82 @@ impl pallet_authorship::Config for Runtime {
 	type EventHandler = ();
 }
 
+/// The operators that the bonds elect. A validator is identified by its account alone: were its bond
+/// a part of that, bonding a planck more would void every proof of what it did before.
+#[derive(Debug)]
+pub struct Elected;
+
+impl pallet_session::SessionManager<AccountId> for Elected {
+	fn new_session(index: SessionIndex) -> Option<Vec<AccountId>> {
+		<RoleStaking as SessionManager<_>>::new_session(index)
+	}
+
+	fn start_session(index: SessionIndex) {
+		<RoleStaking as SessionManager<_>>::start_session(index);
+	}
+
+	fn end_session(index: SessionIndex) {
+		<RoleStaking as SessionManager<_>>::end_session(index);
+	}
+}
+
+impl pallet_session::historical::SessionManager<AccountId, ()> for Elected {
+	fn new_session(index: SessionIndex) -> Option<Vec<(AccountId, ())>> {
+		let elected = <Self as SessionManager<_>>::new_session(index)?;
+		Some(elected.into_iter().map(|operator| (operator, ())).collect())
+	}
+
+	fn start_session(index: SessionIndex) {
+		<Self as SessionManager<_>>::start_session(index);
+	}
+
+	fn end_session(index: SessionIndex) {
+		<Self as SessionManager<_>>::end_session(index);
+	}
+}
+
+/// The whole of a validator's identification besides its account.
+#[derive(Debug)]
+pub struct ByAccount;
+
+impl Convert<AccountId, Option<()>> for ByAccount {
+	fn convert(_: AccountId) -> Option<()> {
+		Some(())
+	}
+}
+
+/// Hands offences to the bonds with what can be slashed when they are reported: the unbonding queue
+/// counts, and outlasts every report.
+#[derive(Debug)]
+pub struct SlashBonds;
+
+impl<Reporter: Clone> OnOffenceHandler<Reporter, (AccountId, ()), Weight> for SlashBonds {
+	fn on_offence(
+		offenders: &[OffenceDetails<Reporter, (AccountId, ())>],
+		fractions: &[Perbill],
+		session: SessionIndex,
+	) -> Weight {
+		let exposed: Vec<_> = offenders
+			.iter()
+			.map(|details| {
+				let (operator, ()) = details.offender.clone();
+				let exposure = ExposureOf::<Runtime>::convert(operator.clone()).unwrap_or_default();
+				OffenceDetails {
+					offender: (operator, exposure),
+					reporters: details.reporters.clone(),
+				}
+			})
+			.collect();
+		RoleStaking::on_offence(&exposed, fractions, session)
+	}
+}
+
 /// Elects by bonds, notes each session's validators for later proofs, and forgets those of sessions
 /// for which nothing can be reported any more.
 #[derive(Debug)]
 pub struct PrunedHistory;
 
-type NotedHistory = pallet_session::historical::NoteHistoricalRoot<Runtime, RoleStaking>;
+type NotedHistory = pallet_session::historical::NoteHistoricalRoot<Runtime, Elected>;
 
 impl pallet_session::SessionManager<AccountId> for PrunedHistory {
 	fn new_session(index: SessionIndex) -> Option<Vec<AccountId>> {
@@ -120,12 +196,12 @@ impl pallet_session::Config for Runtime {
 
 impl pallet_session::historical::Config for Runtime {
 	type RuntimeEvent = RuntimeEvent;
-	type FullIdentification = pallet_role_staking::Exposure;
-	type FullIdentificationOf = pallet_role_staking::ExposureOf<Self>;
+	type FullIdentification = ();
+	type FullIdentificationOf = ByAccount;
 }
 
 impl pallet_offences::Config for Runtime {
 	type RuntimeEvent = RuntimeEvent;
 	type IdentificationTuple = pallet_session::historical::IdentificationTuple<Self>;
-	type OnOffenceHandler = RoleStaking;
+	type OnOffenceHandler = SlashBonds;
 }

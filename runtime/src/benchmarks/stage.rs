@@ -13,7 +13,7 @@ use frame_support::{
 };
 use infergrid_primitives::{
 	Hash, WorkerKey,
-	market::{Price, Role, Work},
+	market::{Price, Registry, Role, Work},
 	model::{Arithmetic, Profile, ProofParams},
 	request::{Assurance, SamplingParams},
 };
