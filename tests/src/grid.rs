@@ -335,7 +335,7 @@ fn node_args(
 		("--rpc-port", rpc.to_string()),
 		("--node-key", hex::encode(node_key(number))),
 		(
-			"--bootnodes",
+			"--reserved-nodes",
 			format!("/ip4/127.0.0.1/tcp/{other_p2p}/p2p/{other}"),
 		),
 		("--listen-addr", format!("/ip4/127.0.0.1/tcp/{p2p}")),

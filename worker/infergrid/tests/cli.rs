@@ -17,7 +17,11 @@ fn infergrid(args: &[&str]) -> Output {
 
 fn settings(args: &[&str]) -> Value {
 	let output = infergrid(args);
-	assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+	assert!(
+		output.status.success(),
+		"{}",
+		String::from_utf8_lossy(&output.stderr)
+	);
 	serde_json::from_slice(&output.stdout).unwrap()
 }
 
@@ -56,17 +60,34 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
 
 #[test]
 fn defaults_are_shown() {
-	let shown = settings(&["--show-settings", "gateway", "--key", "//A", "--model", "/m"]);
+	let shown = settings(&[
+		"--show-settings",
+		"gateway",
+		"--key",
+		"//A",
+		"--model",
+		"/m",
+	]);
 	assert_eq!(shown["listen"], "127.0.0.1:8080");
 	assert_eq!(shown["node"][0], "ws://127.0.0.1:9944");
-	assert_eq!(shown["data"], "/home/somebody/.local/share/infergrid/gateway");
+	assert_eq!(
+		shown["data"],
+		"/home/somebody/.local/share/infergrid/gateway"
+	);
 	let shown = settings(&["--show-settings", "dev", "--once"]);
 	assert_eq!(shown["once"], true);
 }
 
 #[test]
 fn secrets_stay_out_of_settings_and_help() {
-	let output = infergrid(&["--show-settings", "mine", "--key", "//Secret//path", "--model", "/m"]);
+	let output = infergrid(&[
+		"--show-settings",
+		"mine",
+		"--key",
+		"//Secret//path",
+		"--model",
+		"/m",
+	]);
 	assert!(!String::from_utf8_lossy(&output.stdout).contains("Secret"));
 	let help = Command::new(env!("CARGO_BIN_EXE_infergrid"))
 		.args(["mine", "--help"])
@@ -107,14 +128,23 @@ fn a_model_has_an_identifier_and_a_manifest() {
 	let directory = demo_model();
 	let output = infergrid(&["model", "id", directory.to_str().unwrap()]);
 	let id = String::from_utf8(output.stdout).unwrap();
-	assert_eq!(id.trim().len(), 64, "{}", String::from_utf8_lossy(&output.stderr));
+	assert_eq!(
+		id.trim().len(),
+		64,
+		"{}",
+		String::from_utf8_lossy(&output.stderr)
+	);
 	let manifest: Value = {
 		let output = infergrid(&["model", "manifest", directory.to_str().unwrap()]);
 		serde_json::from_slice(&output.stdout).unwrap()
 	};
 	assert_eq!(manifest["id"], id.trim());
-	let names: Vec<_> =
-		manifest["files"].as_array().unwrap().iter().map(|file| file["path"].clone()).collect();
+	let names: Vec<_> = manifest["files"]
+		.as_array()
+		.unwrap()
+		.iter()
+		.map(|file| file["path"].clone())
+		.collect();
 	assert!(names.contains(&"model.safetensors".into()));
 }
 
@@ -123,7 +153,13 @@ fn a_key_file_that_others_may_read_is_refused() {
 	let directory = tempfile::tempdir().unwrap();
 	let file = directory.path().join("worker.key");
 	std::fs::write(&file, "//Alice").unwrap();
-	let output = infergrid(&["mine", "--key-file", file.to_str().unwrap(), "--model", "/m"]);
+	let output = infergrid(&[
+		"mine",
+		"--key-file",
+		file.to_str().unwrap(),
+		"--model",
+		"/m",
+	]);
 	assert_eq!(output.status.code(), Some(3));
 	assert!(stderr(&output).contains("chmod 600"));
 }

@@ -311,7 +311,7 @@ impl Grid {
 				"--no-mdns",
 			]));
 			if !first {
-				args.extend(strings(&["--bootnodes", &boot]));
+				args.extend(strings(&["--reserved-nodes", &boot]));
 			}
 			let binary = self.plan.node_binary.clone();
 			self.launch("validator", name, binary, args, more)?;
