@@ -84,7 +84,7 @@ impl pallet_authorship::Config for Runtime {
 /// The operators that the bonds elect. A validator is identified by its account alone: were its bond
 /// a part of that, bonding a planck more would void every proof of what it did before.
 #[derive(Debug)]
-pub struct Elected;
+pub(crate) struct Elected;
 
 impl pallet_session::SessionManager<AccountId> for Elected {
 	fn new_session(index: SessionIndex) -> Option<Vec<AccountId>> {
