@@ -348,6 +348,8 @@ fn node_args(
 		"--validator".into(),
 		"--no-prometheus".into(),
 		"--no-telemetry".into(),
+		// Grids beside each other have nodes of the same names and keys.
+		"--no-mdns".into(),
 	]
 	.into_iter()
 	.chain(flags)
