@@ -98,6 +98,12 @@ impl ProofParams {
 		hard_margin_milli: 100,
 		max_fingerprint_distance: 32 * 32 * 32,
 	};
+
+	/// What a profile names as its calibration if nobody has measured its model: the hash of the
+	/// parameters themselves.
+	pub fn uncalibrated(&self) -> Hash {
+		blake2_256(&self.encode())
+	}
 }
 
 impl Default for ProofParams {
@@ -128,7 +134,8 @@ pub struct Profile {
 	pub sampler: u8,
 	/// Proof parameters and thresholds.
 	pub proof: ProofParams,
-	/// Hash of the calibration artefact from which the thresholds come.
+	/// Hash of the measurements from which the thresholds come; [`ProofParams::uncalibrated`] where
+	/// they are the protocol's own. Nothing on chain depends on it.
 	pub calibration: Hash,
 	/// Longest prompt plus answer in tokens.
 	pub context: u32,
@@ -141,6 +148,11 @@ pub struct Profile {
 }
 
 impl Profile {
+	/// Whether the thresholds come from measurements of this model.
+	pub fn is_calibrated(&self) -> bool {
+		self.calibration != self.proof.uncalibrated()
+	}
+
 	/// The profile's identifier: the same on every chain.
 	pub fn id(&self) -> Hash {
 		let mut bytes = b"infergrid/profile/v1".to_vec();

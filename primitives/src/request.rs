@@ -93,6 +93,9 @@ impl SamplingParams {
 	}
 }
 
+/// Bytes of a prompt that lies on chain.
+pub const MAX_INLINE_PROMPT: u32 = 4_096;
+
 /// What fixes the prompt before the answer is computed.
 #[derive(
 	Clone,
