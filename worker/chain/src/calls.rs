@@ -1,6 +1,7 @@
 //! The extrinsics that workers make.
 
 use crate::{
+	error::Refusal,
 	names::{call, pallet},
 	records::{ModelInfo, OfferTerms},
 };
@@ -10,7 +11,7 @@ use infergrid_primitives::{
 	audit::Vote,
 	market::Role,
 	model::Profile,
-	request::{Assurance, Receipt, SamplingParams},
+	request::{Assurance, MAX_INLINE_PROMPT, Receipt, SamplingParams},
 };
 use std::fmt;
 use subxt::{
@@ -25,6 +26,8 @@ pub struct Call {
 	pallet: &'static str,
 	name: &'static str,
 	args: Arguments,
+	/// Why no chain takes it.
+	flaw: Option<Refusal>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -33,7 +36,7 @@ pub(crate) struct Arguments(Vec<(&'static str, Vec<u8>)>);
 /// A prompt as it goes on chain.
 #[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub enum TaskInput {
-	/// The text itself, at most 4 KiB.
+	/// The text itself, at most [`MAX_INLINE_PROMPT`] bytes: a longer one is refused before it is sent.
 	Inline(Vec<u8>),
 	/// A commitment; the prompt goes to the miner alone.
 	Committed {
@@ -69,7 +72,13 @@ impl Call {
 			pallet,
 			name,
 			args: Arguments(args),
+			flaw: None,
 		}
+	}
+
+	/// Why it need not be sent.
+	pub(crate) fn flaw(&self) -> Option<&Refusal> {
+		self.flaw.as_ref()
 	}
 
 	/// `Pallet.call`.
@@ -162,7 +171,18 @@ impl Call {
 			("user_nonce", order.user_nonce.encode()),
 			("assurance", order.assurance.encode()),
 		];
-		Self::new(pallet::TASKS, call::SUBMIT, args)
+		let limit = MAX_INLINE_PROMPT as usize;
+		let flaw = match &order.input {
+			TaskInput::Inline(text) if text.len() > limit => Some(Refusal::PromptTooLong {
+				bytes: text.len(),
+				limit,
+			}),
+			_ => None,
+		};
+		Self {
+			flaw,
+			..Self::new(pallet::TASKS, call::SUBMIT, args)
+		}
 	}
 
 	/// Delivers a receipt with the worker key's signature over it.
@@ -263,6 +283,27 @@ mod tests {
 		assert_eq!(usual, (7u64, [9u8; 32]).encode());
 		let moved = encode(&call, &["commitment", "audit"]).unwrap();
 		assert_eq!(moved, ([9u8; 32], 7u64).encode());
+	}
+
+	#[test]
+	fn an_inline_prompt_beyond_the_limit_is_flawed_and_says_what_to_do() {
+		let submit = |bytes| {
+			Call::submit_task(&TaskOrder {
+				profile: [1; 32],
+				input: TaskInput::Inline(vec![b'x'; bytes]),
+				params: SamplingParams::greedy(16),
+				max_fee: 1,
+				patience: 10,
+				user_nonce: 1,
+				assurance: Assurance::Sampled,
+			})
+		};
+		let limit = MAX_INLINE_PROMPT as usize;
+		assert_eq!(submit(limit).flaw(), None);
+		let flaw = submit(limit + 1).flaw().unwrap().to_string();
+		for part in ["4097 bytes", "4096", "shorten", "commitment"] {
+			assert!(flaw.contains(part), "{flaw}");
+		}
 	}
 
 	#[test]

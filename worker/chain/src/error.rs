@@ -195,6 +195,26 @@ pub enum Refusal {
 	/// The runtime's word.
 	#[error("invalid transaction ({0})")]
 	Invalid(String),
+	/// The runtime stops on the extrinsic, which it does if it cannot decode it.
+	#[error(
+		"the chain cannot decode it: an argument is longer than the chain allows, or chain and \
+		 worker are of different versions"
+	)]
+	Undecodable,
+	/// The node's word.
+	#[error("the node does not take it ({0})")]
+	Node(String),
+	/// An inline prompt is longer than the chain takes. It was not sent.
+	#[error(
+		"an inline prompt of {bytes} bytes, and the chain takes at most {limit}: shorten it, or put \
+		 its commitment on chain and send the prompt to the miner, as a gateway does"
+	)]
+	PromptTooLong {
+		/// Of the prompt.
+		bytes: usize,
+		/// The most.
+		limit: usize,
+	},
 }
 
 impl SubmitError {

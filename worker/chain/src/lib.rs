@@ -29,6 +29,6 @@ pub use records::{
 	Audit, Bond, Duty, Earnings, Funds, Model, ModelInfo, Offer, OfferTerms, Phase, RefundReason,
 	Task, TaskRules, TaskStatus,
 };
-pub use submit::{Included, Submitter};
+pub use submit::{Included, MORTALITY, Submitter};
 pub use transport::Options;
 pub use view::View;

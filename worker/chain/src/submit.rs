@@ -6,6 +6,8 @@
 //! extrinsic is looked up, and where none does, another extrinsic took the nonce and the call goes
 //! out again under a new one.
 
+mod answer;
+
 use crate::{
 	calls::Call,
 	client::{BlockId, Chain},
@@ -24,12 +26,14 @@ use subxt::{
 	PolkadotConfig,
 	config::{DefaultExtrinsicParamsBuilder, polkadot::H256},
 	rpcs::Error as RpcError,
-	tx::{SubmittableTransaction, TransactionInvalid, ValidationResult},
+	tx::SubmittableTransaction,
 	utils::AccountId32,
 };
 
-/// Blocks for which a signed extrinsic is valid.
-const MORTALITY: BlockNumber = 64;
+use answer::Answer;
+
+/// Blocks for which a signed extrinsic is valid, and after which it can no longer come.
+pub const MORTALITY: BlockNumber = 64;
 /// Finalized blocks after which an extrinsic that has not come is given to the node again: pools
 /// drop and ban extrinsics without telling.
 const REMIND_AFTER: BlockNumber = 8;
@@ -121,6 +125,9 @@ impl Submitter {
 		call: &Call,
 		by: Option<BlockNumber>,
 	) -> Result<Included, SubmitError> {
+		if let Some(reason) = call.flaw() {
+			return Err(self.refused(call, reason.clone()));
+		}
 		loop {
 			let turn = self.turn.lock().await;
 			let nonce = self.take_nonce().await?;
@@ -203,41 +210,54 @@ impl Submitter {
 			.await
 		{
 			Ok(_) => return Ok(()),
-			Err(error) => error,
-		};
-		let code = match &error {
-			RpcError::User(error) => error.code,
-			_ => return Err(ReadError::from_subxt("the answer to an extrinsic", error).into()),
+			Err(RpcError::User(error)) => error,
+			Err(error) => {
+				return Err(ReadError::from_subxt("the answer to an extrinsic", error).into());
+			}
 		};
 		tracing::debug!(chain.call = %call.name(), %error, "the node does not take an extrinsic");
-		if code != pool::INVALID {
-			if matches!(code, pool::BANNED | pool::DROPPED) {
-				tokio::time::sleep(RETRY_PAUSE).await;
-			}
-			return Ok(());
-		}
-		let validity = sent
-			.transaction
-			.validate()
-			.await
-			.map_err(|error| ReadError::from_subxt("an extrinsic's validity", error))?;
-		let reason = match validity {
-			ValidationResult::Valid(_)
-			| ValidationResult::Unknown(_)
-			| ValidationResult::Invalid(
-				TransactionInvalid::Stale
-				| TransactionInvalid::Future
-				| TransactionInvalid::AncientBirthBlock
-				| TransactionInvalid::ExhaustsResources,
-			) => return Ok(()),
-			ValidationResult::Invalid(TransactionInvalid::Payment) => Refusal::Payment,
-			ValidationResult::Invalid(other) => Refusal::Invalid(format!("{other:?}")),
+		let answer = match answer::of_pool(error.code, &error.message) {
+			Answer::Ask => self.ask_runtime(sent).await?,
+			answer => answer,
 		};
-		Err(SubmitError::Refused {
+		match answer {
+			Answer::Refused(reason) => Err(self.refused(call, reason)),
+			Answer::Pause => {
+				tokio::time::sleep(RETRY_PAUSE).await;
+				Ok(())
+			}
+			Answer::Wait | Answer::Ask => Ok(()),
+		}
+	}
+
+	/// What the runtime says of an extrinsic in the block for which it was signed.
+	async fn ask_runtime(&self, sent: &Sent) -> Result<Answer, ReadError> {
+		let error = match sent.transaction.validate().await {
+			Ok(validity) => return Ok(answer::of_runtime(validity)),
+			Err(error) => error,
+		};
+		if !answer::is_stopped(&error) {
+			return Err(ReadError::from_subxt("an extrinsic's validity", error));
+		}
+		let block = self.chain.block(sent.born).await?;
+		let runs = self
+			.chain
+			.rpc()
+			.state_call("Core_version", None, Some(H256(block.hash)))
+			.await;
+		Ok(match runs {
+			Ok(_) => Answer::Refused(Refusal::Undecodable),
+			// It is the node that cannot run the runtime, or has not got the block.
+			Err(_) => Answer::Pause,
+		})
+	}
+
+	fn refused(&self, call: &Call, reason: Refusal) -> SubmitError {
+		SubmitError::Refused {
 			call: call.name(),
 			account: self.key.address(),
 			reason,
-		})
+		}
 	}
 
 	/// Looks for the call in the blocks up to `block`.
@@ -372,14 +392,4 @@ async fn signed(
 		.and_then(|mut signable| signable.sign(submitter.key.pair()))
 		.map_err(encode)?;
 	Ok((transaction, block.number))
-}
-
-/// Codes with which a node answers an extrinsic that it does not take.
-mod pool {
-	/// The runtime calls it invalid.
-	pub(super) const INVALID: i32 = 1010;
-	/// It was taken out of the pool a moment ago.
-	pub(super) const BANNED: i32 = 1012;
-	/// The pool is full.
-	pub(super) const DROPPED: i32 = 1016;
 }

@@ -128,6 +128,23 @@ pub(crate) fn needs_bond(error: infergrid_chain::SubmitError, role: &str) -> Fai
 	}
 }
 
+/// A refusal of what a worker key pays for.
+pub(crate) fn needs_fees(error: infergrid_chain::SubmitError) -> Failure {
+	let payment = matches!(
+		error,
+		infergrid_chain::SubmitError::Refused {
+			reason: infergrid_chain::Refusal::Payment,
+			..
+		}
+	);
+	let failure = Failure::from(error);
+	if payment {
+		failure.hint("the worker key needs some AIT: fees are given back, but must be there")
+	} else {
+		failure
+	}
+}
+
 impl From<infergrid_chain::ReadError> for Failure {
 	fn from(error: infergrid_chain::ReadError) -> Self {
 		Self::outside(error)

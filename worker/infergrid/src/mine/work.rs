@@ -7,12 +7,12 @@
 use super::jobs::{Job, Jobs, Prompt};
 use crate::{
 	engine::{Assignment, EngineHandle, JobError},
-	failure::Failure,
+	failure::{Failure, needs_fees},
 	follow::{Follower, Step, persist},
 	journal::{Delivery, Journal},
 	profile::Served,
 };
-use infergrid_chain::{Advice, Call, Chain, Event, SubmitError, Submitter, Task, TaskStatus, View};
+use infergrid_chain::{Advice, Call, Chain, Event, Submitter, Task, TaskStatus, View};
 use infergrid_engine::Generation;
 use infergrid_primitives::{
 	AccountBytes, BlockNumber, Hash, TaskId,
@@ -280,7 +280,7 @@ impl Miner {
 					}
 					return Ok(());
 				}
-				Advice::Die => return Err(explain(error)),
+				Advice::Die => return Err(needs_fees(error)),
 			}
 		}
 	}
@@ -291,11 +291,6 @@ impl Miner {
 		let receipt = persist(|| view.receipt(task)).await?;
 		Ok(receipt.is_some_and(|receipt| receipt.worker_key == self.worker()))
 	}
-}
-
-fn explain(error: SubmitError) -> Failure {
-	Failure::from(error)
-		.hint("the worker key needs some AIT: fees are given back, but must be there")
 }
 
 fn milliseconds(time: Duration) -> u32 {

@@ -5,7 +5,7 @@
 
 use crate::{
 	engine::{EngineHandle, Examination},
-	failure::Failure,
+	failure::{Failure, needs_fees},
 	follow::{Follower, Step, persist},
 	journal::{Ballot, Journal},
 	profile::Served,
@@ -348,11 +348,7 @@ impl Verifier {
 					tracing::warn!(audit, %error, "the chain does not take it");
 					return Ok(false);
 				}
-				Advice::Die => {
-					return Err(Failure::from(error).hint(
-						"the worker key needs some AIT: fees are given back, but must be there",
-					));
-				}
+				Advice::Die => return Err(needs_fees(error)),
 			}
 		}
 	}
