@@ -6,19 +6,22 @@
 //! else for the same task or audit is given what was recorded first, and sends that. A crash after
 //! the record and before the sending therefore loses nothing, and one before it loses only the work.
 
+mod format;
+mod orders;
+mod records;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use records::{Ballot, Delivery, Order, Placed};
+
 use codec::{Decode, Encode};
-use infergrid_primitives::{
-	AuditId, BlockNumber, Hash, Signature, TaskId, TokenId,
-	audit::Vote,
-	request::{Opening, Receipt},
-};
+use infergrid_primitives::{AuditId, BlockNumber, Hash, TaskId};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
 use std::{path::Path, sync::Arc};
 
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta_v1");
 const DELIVERIES: TableDefinition<u64, &[u8]> = TableDefinition::new("deliveries_v1");
 const VOTES: TableDefinition<(u64, u8), &[u8]> = TableDefinition::new("votes_v1");
-const ORDERS: TableDefinition<u64, &[u8]> = TableDefinition::new("orders_v1");
 /// When a task's record may go.
 const CLOSED: TableDefinition<(u32, u64), ()> = TableDefinition::new("closed_v1");
 
@@ -44,6 +47,17 @@ pub(crate) enum JournalError {
 		/// `chain` or `key`.
 		what: &'static str,
 	},
+	/// The journal was written by a newer version.
+	#[error(
+		"the journal in {path} has format {found}, and this version knows none above {known}; run the newer version",
+		known = format::FORMAT
+	)]
+	Newer {
+		/// The file.
+		path: String,
+		/// Its format.
+		found: u32,
+	},
 	/// A record cannot be decoded.
 	#[error("the journal in {path} holds a damaged record for {what}")]
 	Damaged {
@@ -52,48 +66,6 @@ pub(crate) enum JournalError {
 		/// Of what.
 		what: String,
 	},
-}
-
-/// A miner's finished work.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub(crate) struct Delivery {
-	/// What the worker vouches for.
-	pub receipt: Receipt,
-	/// Its signature over the receipt.
-	pub signature: Signature,
-	/// What the receipt commits to.
-	pub opening: Opening,
-}
-
-/// A verifier's vote and what its commitment hides.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub(crate) struct Ballot {
-	/// The vote.
-	pub vote: Vote,
-	/// The commitment's salt.
-	pub salt: Hash,
-}
-
-/// A task that a gateway has paid for, by the nonce in its request.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
-pub(crate) struct Order {
-	/// Salt of the prompt's commitment.
-	pub salt: Hash,
-	/// The profile asked for.
-	pub profile: Hash,
-	/// The prompt, as long as the miner may need it.
-	pub prompt: Vec<TokenId>,
-	/// What it became, once the chain has taken it.
-	pub placed: Option<Placed>,
-}
-
-/// An order on chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
-pub(crate) struct Placed {
-	/// The task.
-	pub task: TaskId,
-	/// The request's identifier.
-	pub request_id: Hash,
 }
 
 /// The durable record of one worker. Calls block on the disk for some milliseconds.
@@ -112,7 +84,8 @@ impl std::fmt::Debug for Journal {
 }
 
 impl Journal {
-	/// Opens the journal at `path`, or makes it, for one chain and one key.
+	/// Opens the journal at `path`, or makes it, for one chain and one key. An older format is
+	/// brought to the present one.
 	pub(crate) fn open(path: &Path, genesis: &Hash, key: &Hash) -> Result<Self, JournalError> {
 		let shown: Arc<str> = path.display().to_string().into();
 		let database = Database::create(path).map_err(|error| JournalError::Database {
@@ -123,6 +96,7 @@ impl Journal {
 			database: Arc::new(database),
 			path: shown,
 		};
+		journal.migrate()?;
 		journal.bind("chain", genesis)?;
 		journal.bind("key", key)?;
 		Ok(journal)
@@ -156,63 +130,6 @@ impl Journal {
 	/// The vote of one round of an audit.
 	pub(crate) fn ballot(&self, audit: AuditId, round: u8) -> Result<Option<Ballot>, JournalError> {
 		self.get(VOTES, (audit, round), || format!("audit {audit}"))
-	}
-
-	/// Records an order before it is submitted.
-	pub(crate) fn record_order(&self, nonce: u64, order: Order) -> Result<Order, JournalError> {
-		self.insert_once(ORDERS, nonce, order, || format!("order {nonce}"))
-	}
-
-	/// Adds to an order what it became.
-	pub(crate) fn place_order(&self, nonce: u64, placed: Placed) -> Result<(), JournalError> {
-		self.change_order(nonce, |order| order.placed = Some(placed))
-	}
-
-	/// Forgets the prompt of an order that has its answer, or will never have one.
-	pub(crate) fn close_order(&self, nonce: u64) -> Result<(), JournalError> {
-		self.change_order(nonce, |order| order.prompt.clear())
-	}
-
-	fn change_order(
-		&self,
-		nonce: u64,
-		change: impl FnOnce(&mut Order),
-	) -> Result<(), JournalError> {
-		let Some(mut order) = self.order(nonce)? else {
-			return Ok(());
-		};
-		change(&mut order);
-		self.write(|transaction| {
-			transaction
-				.open_table(ORDERS)?
-				.insert(nonce, order.encode().as_slice())?;
-			Ok(())
-		})
-	}
-
-	/// An order.
-	pub(crate) fn order(&self, nonce: u64) -> Result<Option<Order>, JournalError> {
-		self.get(ORDERS, nonce, || format!("order {nonce}"))
-	}
-
-	/// Every order.
-	pub(crate) fn orders(&self) -> Result<Vec<(u64, Order)>, JournalError> {
-		let found = self.read(|transaction| {
-			let table = match transaction.open_table(ORDERS) {
-				Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-				table => table?,
-			};
-			let mut orders = Vec::new();
-			for entry in table.iter()? {
-				let (nonce, bytes) = entry?;
-				orders.push((nonce.value(), bytes.value().to_vec()));
-			}
-			Ok(orders)
-		})?;
-		found
-			.into_iter()
-			.map(|(nonce, bytes)| Ok((nonce, self.decode(&bytes, || format!("order {nonce}"))?)))
-			.collect()
 	}
 
 	/// Notes that the work for `task` is of no use to anybody after block `until`.
@@ -343,153 +260,5 @@ impl Journal {
 			path: self.path.to_string(),
 			source: Box::new(error),
 		}
-	}
-}
-
-#[cfg(test)]
-mod tests {
-	use super::*;
-	use infergrid_primitives::{
-		audit::{Measures, Verdict},
-		request::Finish,
-	};
-
-	fn delivery(n_out: u32) -> Delivery {
-		Delivery {
-			receipt: Receipt {
-				request_id: [1; 32],
-				miner: [2; 32],
-				worker_key: [3; 32],
-				n_prompt: 4,
-				n_out,
-				finish: Finish::Length,
-				output_commit: [5; 32],
-				trace_root: [6; 32],
-				fee: 7,
-				ttft_ms: 8,
-				total_ms: 9,
-			},
-			signature: [10; 64],
-			opening: Opening {
-				prompt_salt: [0; 32],
-				prompt: vec![1, 2, 3, 4],
-				output_salt: [11; 32],
-				output: vec![5; n_out as usize],
-				proofs: vec![vec![1; 258]],
-			},
-		}
-	}
-
-	fn open(directory: &Path, genesis: u8, key: u8) -> Result<Journal, JournalError> {
-		Journal::open(&directory.join("journal.redb"), &[genesis; 32], &[key; 32])
-	}
-
-	#[test]
-	fn a_second_receipt_for_a_task_yields_the_first() {
-		let directory = tempfile::tempdir().unwrap();
-		let journal = open(directory.path(), 1, 1).unwrap();
-		assert_eq!(journal.delivery(7).unwrap(), None);
-		assert_eq!(
-			journal.record_delivery(7, delivery(3)).unwrap(),
-			delivery(3)
-		);
-		assert_eq!(
-			journal.record_delivery(7, delivery(4)).unwrap(),
-			delivery(3)
-		);
-		assert_eq!(
-			journal.record_delivery(8, delivery(4)).unwrap(),
-			delivery(4)
-		);
-	}
-
-	#[test]
-	fn of_many_at_once_exactly_one_wins_and_all_see_it() {
-		let directory = tempfile::tempdir().unwrap();
-		let journal = open(directory.path(), 1, 1).unwrap();
-		let seen: Vec<_> = std::thread::scope(|scope| {
-			let handles: Vec<_> = (1..=10)
-				.map(|n| {
-					let journal = &journal;
-					scope.spawn(move || journal.record_delivery(1, delivery(n)).unwrap())
-				})
-				.collect();
-			handles
-				.into_iter()
-				.map(|handle| handle.join().unwrap())
-				.collect()
-		});
-		assert!(seen.iter().all(|found| *found == seen[0]));
-	}
-
-	#[test]
-	fn records_survive_reopening() {
-		let directory = tempfile::tempdir().unwrap();
-		let ballot = Ballot {
-			vote: Vote {
-				verdict: Verdict::Valid,
-				measures: Measures::default(),
-				fingerprint: [3; 32],
-			},
-			salt: [4; 32],
-		};
-		{
-			let journal = open(directory.path(), 1, 1).unwrap();
-			journal.record_ballot(5, 0, ballot.clone()).unwrap();
-			journal
-				.record_order(
-					9,
-					Order {
-						salt: [1; 32],
-						profile: [2; 32],
-						prompt: vec![1],
-						placed: None,
-					},
-				)
-				.unwrap();
-			journal
-				.place_order(
-					9,
-					Placed {
-						task: 77,
-						request_id: [3; 32],
-					},
-				)
-				.unwrap();
-		}
-		let journal = open(directory.path(), 1, 1).unwrap();
-		assert_eq!(journal.ballot(5, 0).unwrap(), Some(ballot));
-		assert_eq!(journal.ballot(5, 1).unwrap(), None);
-		assert_eq!(journal.orders().unwrap()[0].1.placed.unwrap().task, 77);
-		journal.close_order(9).unwrap();
-		assert!(journal.order(9).unwrap().unwrap().prompt.is_empty());
-	}
-
-	#[test]
-	fn another_chain_or_key_is_refused() {
-		let directory = tempfile::tempdir().unwrap();
-		drop(open(directory.path(), 1, 1).unwrap());
-		let refused = |genesis, key| match open(directory.path(), genesis, key) {
-			Err(JournalError::Foreign { what, .. }) => what,
-			other => panic!("{other:?}"),
-		};
-		assert_eq!(refused(2, 1), "chain");
-		assert_eq!(refused(1, 2), "key");
-	}
-
-	#[test]
-	fn pruning_takes_what_is_due_and_nothing_else() {
-		let directory = tempfile::tempdir().unwrap();
-		let journal = open(directory.path(), 1, 1).unwrap();
-		for task in 1..=3 {
-			journal.record_delivery(task, delivery(1)).unwrap();
-		}
-		journal.close_task(1, 10).unwrap();
-		journal.close_task(2, 20).unwrap();
-		assert_eq!(journal.prune(11).unwrap(), 1);
-		let left: Vec<_> = (1..=3)
-			.map(|task| journal.delivery(task).unwrap().is_some())
-			.collect();
-		assert_eq!(left, [false, true, true]);
 	}
 }

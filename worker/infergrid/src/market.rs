@@ -32,6 +32,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long a list of models is good for: about a block.
 const MODELS_FRESH: Duration = Duration::from_secs(3);
+/// Blocks for which the receipt of an order that has ended can be followed: a week at 3 s, as long
+/// as the chain keeps the task.
+const RECEIPTS_KEPT: BlockNumber = 201_600;
+/// Ended orders that are kept at most, whatever their age.
+const RECEIPTS_MOST: u64 = 100_000;
+/// Blocks between two clearings of the journal.
+const PRUNE_EVERY: BlockNumber = 100;
 /// Events that wait for a slow client before the miner's stream waits too.
 const EVENTS_WAITING: usize = 64;
 /// How long orders may take to end when the gateway stops.
@@ -127,12 +134,31 @@ impl GridMarket {
 					let audits = persist(|| view.audits()).await?;
 					self.grid.ledger.note_audits(&audits);
 					recovery.everything(&view).await?;
+					self.prune(view.block().number)?;
 				}
 				Step::Block(view, events) => {
-					self.grid.ledger.note(view.block().number, &events);
+					let now = view.block().number;
+					self.grid.ledger.note(now, &events);
 					recovery.submitted(&view, &events).await?;
+					if now % PRUNE_EVERY == 0 {
+						self.prune(now)?;
+					}
 				}
 			}
+		}
+		Ok(())
+	}
+
+	/// Forgets the orders that have ended long ago.
+	fn prune(&self, now: BlockNumber) -> Result<(), Failure> {
+		let journal = &self.grid.journal;
+		let forgotten = journal.prune_orders(now, RECEIPTS_KEPT, RECEIPTS_MOST)?;
+		if !forgotten.is_empty() {
+			tracing::info!(
+				orders = forgotten.len(),
+				"forgot orders that ended long ago"
+			);
+			self.grid.ledger.forget(&forgotten);
 		}
 		Ok(())
 	}
@@ -235,7 +261,7 @@ impl Market for GridMarket {
 			let view = self.grid.chain.latest().await?;
 			ledger::progress(&view, entry).await
 		};
-		read.await.map(Some).map_err(|error: ReadError| {
+		read.await.map_err(|error: ReadError| {
 			tracing::warn!(%error, "cannot read a receipt");
 			MarketError::Unavailable
 		})

@@ -29,7 +29,15 @@ pub(crate) async fn find(
 		let view = persist(|| chain.latest()).await?;
 		let found = candidates(&view, model, wanted.as_ref()).await?;
 		match found.as_slice() {
-			[only] => return Ok(only.clone()),
+			[only] => {
+				if !only.profile.is_calibrated() {
+					tracing::info!(
+						profile = %hex::encode(only.id),
+						"the profile's thresholds are the protocol's own, not measured for its model"
+					);
+				}
+				return Ok(only.clone());
+			}
 			[] => {}
 			[..] => {
 				let ids: Vec<_> = found.iter().map(|served| hex::encode(served.id)).collect();

@@ -65,6 +65,15 @@ impl Ledger {
 		});
 	}
 
+	/// Follows tasks no more.
+	pub(crate) fn forget(&self, tasks: &[Placed]) {
+		let mut inner = self.lock();
+		for placed in tasks {
+			inner.by_request.remove(&placed.request_id);
+			inner.entries.remove(&placed.task);
+		}
+	}
+
 	/// Keeps a receipt that the miner sent.
 	pub(crate) fn deliver(&self, task: TaskId, receipt: Receipt) {
 		if let Some(entry) = self.lock().entries.get_mut(&task) {
@@ -145,9 +154,23 @@ impl Ledger {
 	}
 }
 
-/// How far a task is after `view`.
-pub(crate) async fn progress(view: &View, mut entry: Entry) -> Result<ReceiptProgress, ReadError> {
-	if let Some(task) = view.task(entry.task).await? {
+impl Entry {
+	/// Whether anything has been seen of the task since this gateway began.
+	fn is_blank(&self) -> bool {
+		self.block.is_none() && self.receipt.is_none()
+	}
+}
+
+/// How far a task is after `view`; None if the chain has forgotten it and so has the gateway.
+pub(crate) async fn progress(
+	view: &View,
+	mut entry: Entry,
+) -> Result<Option<ReceiptProgress>, ReadError> {
+	let task = view.task(entry.task).await?;
+	if task.is_none() && entry.is_blank() {
+		return Ok(None);
+	}
+	if let Some(task) = task {
 		entry.settlement = match task.status {
 			TaskStatus::Queued => Settlement::Queued,
 			TaskStatus::Assigned { miner, .. } => {
@@ -178,7 +201,7 @@ pub(crate) async fn progress(view: &View, mut entry: Entry) -> Result<ReceiptPro
 		None => None,
 		Some(id) => Some(audit_progress(view, id, entry.verdict).await?),
 	};
-	Ok(ReceiptProgress {
+	Ok(Some(ReceiptProgress {
 		placement: Placement {
 			task: entry.task,
 			request_id: entry.request_id,
@@ -188,7 +211,7 @@ pub(crate) async fn progress(view: &View, mut entry: Entry) -> Result<ReceiptPro
 		settlement: entry.settlement,
 		audit,
 		block: entry.block,
-	})
+	}))
 }
 
 async fn audit_progress(
@@ -219,5 +242,44 @@ fn reason(reason: RefundReason) -> &'static str {
 		RefundReason::Expired => "expired",
 		RefundReason::Cancelled => "cancelled",
 		RefundReason::Condemned => "condemned",
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use infergrid_chain::event;
+
+	fn placed(task: TaskId) -> Placed {
+		Placed {
+			task,
+			request_id: [task as u8; 32],
+		}
+	}
+
+	#[test]
+	fn what_is_forgotten_is_not_found_and_the_rest_is() {
+		let ledger = Ledger::default();
+		ledger.add(placed(1));
+		ledger.add(placed(2));
+		ledger.forget(&[placed(1)]);
+		assert_eq!(ledger.find(&placed(1).request_id), None);
+		assert_eq!(ledger.find(&placed(2).request_id).unwrap().task, 2);
+	}
+
+	#[test]
+	fn an_entry_is_blank_until_something_is_heard_of_it() {
+		let ledger = Ledger::default();
+		ledger.add(placed(1));
+		let entry = || ledger.find(&placed(1).request_id).unwrap();
+		assert!(entry().is_blank());
+		let refunded = event::TaskRefunded {
+			task: 1,
+			payer: [1; 32],
+			amount: 1,
+			reason: RefundReason::Expired,
+		};
+		ledger.note(7, &[Event::TaskRefunded(refunded)]);
+		assert!(!entry().is_blank());
 	}
 }

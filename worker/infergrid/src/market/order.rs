@@ -85,9 +85,7 @@ impl Fulfilment {
 		let task = self.place().await?;
 		tracing::info!(task = task.id, request.id = %hex::encode(task.request_id), "ordered");
 		let end = self.see_through(&task).await;
-		if let Err(error) = self.grid.journal.close_order(task.nonce) {
-			tracing::warn!(%error, "an order cannot be closed");
-		}
+		self.close(&task);
 		end
 	}
 
@@ -98,7 +96,12 @@ impl Fulfilment {
 		if let Err(error) = self.see_through(&task).await {
 			tracing::info!(task = task.id, %error, "a resumed order has failed");
 		}
-		if let Err(error) = self.grid.journal.close_order(task.nonce) {
+		self.close(&task);
+	}
+
+	fn close(&self, task: &Task) {
+		let now = self.grid.chain.finalized();
+		if let Err(error) = self.grid.journal.close_order(task.nonce, now) {
 			tracing::warn!(%error, "an order cannot be closed");
 		}
 	}
@@ -177,11 +180,20 @@ impl Fulfilment {
 		grid.journal
 			.record_order(nonce, record)
 			.map_err(own_fault)?;
-		let included = grid
+		let included = match grid
 			.submitter
 			.submit(&Call::submit_task(&order), None)
 			.await
-			.map_err(refused)?;
+		{
+			Ok(included) => included,
+			Err(error) => {
+				// Where the chain could not be read, the extrinsic may still come.
+				if !matches!(error, SubmitError::Read(_)) {
+					grid.journal.drop_order(nonce).map_err(own_fault)?;
+				}
+				return Err(refused(error));
+			}
+		};
 		let payer = grid.submitter.account();
 		let id = included
 			.events

@@ -2,7 +2,7 @@
 //!
 //! Their clients have gone. A task that nobody works on is called off; a miner that has one is owed
 //! its prompt and gets it. An order that was recorded and not yet on chain when the earlier run
-//! ended is found when it comes.
+//! ended is found when it comes, or given up when its extrinsic has become invalid.
 
 use super::{Grid, order};
 use crate::{
@@ -10,9 +10,9 @@ use crate::{
 	follow::persist,
 	journal::{self, Placed},
 };
-use infergrid_chain::{Event, Task, TaskStatus, View};
+use infergrid_chain::{Event, MORTALITY, Task, TaskStatus, View};
 use infergrid_gateway::Order;
-use infergrid_primitives::TaskId;
+use infergrid_primitives::{BlockNumber, TaskId};
 use std::{collections::HashMap, sync::Arc};
 use tokio::sync::mpsc;
 
@@ -20,6 +20,8 @@ use tokio::sync::mpsc;
 pub(crate) struct Recovery {
 	grid: Arc<Grid>,
 	open: HashMap<u64, journal::Order>,
+	/// The first block that this run has looked at.
+	since: Option<BlockNumber>,
 }
 
 impl Recovery {
@@ -31,11 +33,16 @@ impl Recovery {
 			.into_iter()
 			.filter(|(_, order)| !order.prompt.is_empty())
 			.collect();
-		Ok(Self { grid, open })
+		Ok(Self {
+			grid,
+			open,
+			since: None,
+		})
 	}
 
 	/// Looks for the orders among all tasks.
 	pub(super) async fn everything(&mut self, view: &View) -> Result<(), Failure> {
+		self.since.get_or_insert(view.block().number);
 		if self.open.is_empty() {
 			return Ok(());
 		}
@@ -55,6 +62,16 @@ impl Recovery {
 				&& let Some(task) = persist(|| view.task(event.task)).await?
 			{
 				self.consider(view, event.task, task).await?;
+			}
+		}
+		let now = view.block().number;
+		if self
+			.since
+			.is_some_and(|since| now > since.saturating_add(MORTALITY))
+		{
+			for (nonce, _) in self.open.drain() {
+				tracing::info!(order.nonce = nonce, "an order never came to the chain");
+				self.grid.journal.close_order(nonce, now)?;
 			}
 		}
 		Ok(())
@@ -86,7 +103,7 @@ impl Recovery {
 			TaskStatus::Queued | TaskStatus::Assigned { .. }
 		);
 		let (true, Some(model)) = (running, model) else {
-			grid.journal.close_order(nonce)?;
+			grid.journal.close_order(nonce, view.block().number)?;
 			return Ok(());
 		};
 		let resumed = Order {

@@ -7,7 +7,6 @@ use infergrid_chain::{Call, Chain, Key, ModelInfo, SubmitError, Submitter};
 use infergrid_checkpoint::Checkpoint;
 use infergrid_primitives::{
 	Hash,
-	hashing::blake2_256,
 	model::{Arithmetic, Manifest, Profile, ProofParams},
 };
 use std::path::PathBuf;
@@ -106,7 +105,7 @@ fn profile(publication: &Publication, manifest: &Manifest) -> Result<Profile, Fa
 		sampler: 1,
 		proof,
 		// The thresholds are the protocol's own for f32, not measured for this model.
-		calibration: blake2_256(&proof.encode()),
+		calibration: proof.uncalibrated(),
 		context,
 		min_tokens_per_second: publication.min_tokens_per_second,
 		reference_input: publication.price_input,
