@@ -27,7 +27,7 @@ use sp_runtime::{
 const FIRST_SLOT: u64 = 600_000_000;
 
 /// The genesis configuration of a preset, as the client makes it: the patch merged into the default.
-pub fn genesis_json(preset: &str) -> Value {
+pub(crate) fn genesis_json(preset: &str) -> Value {
 	fn merge(base: &mut Value, patch: Value) {
 		match (base, patch) {
 			(Value::Object(base), Value::Object(patch)) => {
@@ -45,17 +45,17 @@ pub fn genesis_json(preset: &str) -> Value {
 }
 
 /// The pair of `uri`.
-pub fn pair(uri: &str) -> sr25519::Pair {
+pub(crate) fn pair(uri: &str) -> sr25519::Pair {
 	sr25519::Pair::from_string(uri, None).unwrap()
 }
 
 /// The account of `uri`.
-pub fn account(uri: &str) -> AccountId {
+pub(crate) fn account(uri: &str) -> AccountId {
 	pair(uri).public().0.into()
 }
 
 /// A chain that one author, Alice, extends by one block for each slot.
-pub struct Chain {
+pub(crate) struct Chain {
 	ext: TestExternalities,
 	parent: sp_core::H256,
 	number: u32,
@@ -64,7 +64,7 @@ pub struct Chain {
 
 impl Chain {
 	/// A chain with the genesis of `preset`.
-	pub fn new(preset: &str) -> Self {
+	pub(crate) fn new(preset: &str) -> Self {
 		let json = serde_json::to_vec(&genesis_json(preset)).unwrap();
 		let mut ext = TestExternalities::new_empty();
 		ext.execute_with(|| {
@@ -72,6 +72,7 @@ impl Chain {
 				.expect("the preset makes a genesis");
 		});
 		ext.commit_all().unwrap();
+		ext.execute_with(|| check_state(0));
 		let parent = sp_runtime::traits::BlakeTwo256::hash(b"genesis");
 		Self {
 			ext,
@@ -82,19 +83,25 @@ impl Chain {
 	}
 
 	/// Makes a chain without blocks believe that its genesis is another.
-	pub fn pretend_genesis(&mut self, seed: &[u8]) {
+	pub(crate) fn pretend_genesis(&mut self, seed: &[u8]) {
 		assert_eq!(self.number, 0, "the genesis is fixed by the first block");
 		self.parent = sp_runtime::traits::BlakeTwo256::hash(seed);
 	}
 
 	/// Runs `f` on the state of the last block.
-	pub fn query<R>(&mut self, f: impl FnOnce() -> R) -> R {
+	pub(crate) fn query<R>(&mut self, f: impl FnOnce() -> R) -> R {
 		self.ext.execute_with(f)
+	}
+
+	/// Asks every pallet whether its state is consistent, where the build has the question.
+	pub(crate) fn check(&mut self) {
+		let number = self.number;
+		self.query(|| check_state(number));
 	}
 
 	/// Signs `call` as `uri` for the next block. `offset` counts the signer's transactions that go
 	/// before it into the same block.
-	pub fn sign(
+	pub(crate) fn sign(
 		&mut self,
 		uri: &str,
 		call: impl Into<RuntimeCall>,
@@ -146,7 +153,10 @@ impl Chain {
 	}
 
 	/// Makes, finalizes and checks a block with `extrinsics` after the inherents.
-	pub fn block(&mut self, extrinsics: Vec<UncheckedExtrinsic>) -> Vec<ApplyExtrinsicResult> {
+	pub(crate) fn block(
+		&mut self,
+		extrinsics: Vec<UncheckedExtrinsic>,
+	) -> Vec<ApplyExtrinsicResult> {
 		self.number += 1;
 		self.slot += 1;
 		let (number, parent, slot) = (self.number, self.parent, Slot::from(self.slot));
@@ -180,19 +190,19 @@ impl Chain {
 	}
 
 	/// Makes `n` empty blocks.
-	pub fn blocks(&mut self, n: u32) {
+	pub(crate) fn blocks(&mut self, n: u32) {
 		for _ in 0..n {
 			self.block(Vec::new());
 		}
 	}
 
 	/// The hash over which everything on this chain is signed. Known from block 1 on.
-	pub fn genesis(&mut self) -> [u8; 32] {
+	pub(crate) fn genesis(&mut self) -> [u8; 32] {
 		self.query(|| frame_system::Pallet::<Runtime>::block_hash(0).0)
 	}
 
 	/// The number of the last block.
-	pub fn number(&self) -> u32 {
+	pub(crate) fn number(&self) -> u32 {
 		self.number
 	}
 }
