@@ -23,7 +23,10 @@
 
 #![cfg_attr(not(feature = "std"), no_std)]
 // The macros' storage prefixes have no use for it.
-#![allow(missing_debug_implementations)]
+#![allow(
+	missing_debug_implementations,
+	reason = "the types that FRAME's macros make have none"
+)]
 
 extern crate alloc;
 

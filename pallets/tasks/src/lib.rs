@@ -45,7 +45,10 @@
 
 #![cfg_attr(not(feature = "std"), no_std)]
 // The macros' storage prefixes have no use for it.
-#![allow(missing_debug_implementations)]
+#![allow(
+	missing_debug_implementations,
+	reason = "the types that FRAME's macros make have none"
+)]
 
 extern crate alloc;
 
@@ -383,7 +386,10 @@ pub mod pallet {
 		/// [`TaskSubmitted`](Event::TaskSubmitted).
 		#[pallet::call_index(0)]
 		#[pallet::weight(T::WeightInfo::submit(input.encoded_size() as u32))]
-		#[allow(clippy::too_many_arguments)]
+		#[allow(
+			clippy::too_many_arguments,
+			reason = "each is named in the extrinsic, and the macro repeats them"
+		)]
 		pub fn submit(
 			origin: OriginFor<T>,
 			profile: Hash,

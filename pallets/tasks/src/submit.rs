@@ -6,7 +6,10 @@ use infergrid_primitives::{
 	Balance, BlockNumber, Hash, TaskId,
 	market::Registry,
 	model::Profile,
-	request::{Assurance, Payment, PromptCommitment, Request, SamplingParams, commit_inline},
+	request::{
+		Assurance, MAX_INLINE_PROMPT, Payment, PromptCommitment, Request, SamplingParams,
+		commit_inline,
+	},
 };
 use polkadot_sdk::{
 	frame_support::{
@@ -128,7 +131,7 @@ impl<T: Config> Pallet<T> {
 		match prompt {
 			PromptCommitment::Salted { n_prompt, .. } => *n_prompt,
 			PromptCommitment::Inline { .. } => {
-				let bytes = text.map_or(MAX_INLINE, |text| text.len() as u32);
+				let bytes = text.map_or(MAX_INLINE_PROMPT, |text| text.len() as u32);
 				bytes.saturating_add(T::InlineOverhead::get())
 			}
 		}

@@ -4,7 +4,7 @@ use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use infergrid_primitives::{
 	AuditId, Balance, BlockNumber, Hash, TaskId,
 	market::{Price, Shares},
-	request::{Request, Window},
+	request::{MAX_INLINE_PROMPT, Request, Window},
 };
 use polkadot_sdk::{
 	frame_support::{BoundedVec, traits::ConstU32},
@@ -12,8 +12,6 @@ use polkadot_sdk::{
 };
 use scale_info::TypeInfo;
 
-/// Bytes of a prompt that lies on chain.
-pub const MAX_INLINE: u32 = 4_096;
 /// Miners that may miss one task before the payer is refunded.
 pub const MAX_MISSES: u32 = 8;
 /// Draws for one task in one block, when the drawn miner may take no more money on trust.
@@ -22,7 +20,7 @@ pub const MAX_DRAWS: u32 = 3;
 pub const AGENDA_PAGE: u32 = 32;
 
 /// A prompt that lies on chain, as UTF-8.
-pub type InlinePrompt = BoundedVec<u8, ConstU32<MAX_INLINE>>;
+pub type InlinePrompt = BoundedVec<u8, ConstU32<MAX_INLINE_PROMPT>>;
 
 /// What is to be answered.
 #[derive(
