@@ -110,8 +110,8 @@ impl Engine {
 		self.guarded(|| values(self.model.logits(self.model.hidden(hidden))))
 	}
 
-	/// Logits of many hidden states, given to `visit` one position after the other. Memory stays
-	/// bounded whatever their number.
+	/// Logits of many hidden states, given to `visit` in slabs: the number of a slab's first state,
+	/// and `[states, vocab]`. Memory stays bounded whatever their number.
 	pub(crate) fn each_logits(
 		&self,
 		rows: &[f32],
@@ -121,9 +121,7 @@ impl Engine {
 		let slab = (LOGITS_SLAB / vocab).max(1);
 		for (number, rows) in rows.chunks(slab * hidden).enumerate() {
 			let logits = self.guarded(|| self.model.logits(self.model.hidden(rows)).into_data())?;
-			for (row, logits) in floats(&logits).chunks(vocab).enumerate() {
-				visit(number * slab + row, logits)?;
-			}
+			visit(number * slab, floats(&logits))?;
 		}
 		Ok(())
 	}
@@ -167,8 +165,8 @@ impl Engine {
 			|_, stream| last.extend(values(stream)),
 		)?;
 		let mut logits = Vec::with_capacity(ids.len() * self.config().vocab_size);
-		self.each_logits(&last, |_, row| {
-			logits.extend_from_slice(row);
+		self.each_logits(&last, |_, slab| {
+			logits.extend_from_slice(slab);
 			Ok(())
 		})?;
 		hidden_states[layers] = last;

@@ -12,6 +12,10 @@ use infergrid_primitives::{
 	sampler::{self, History, Margin, Noise, Tolerance},
 	toploc::f32_to_bf16,
 };
+use rayon::prelude::*;
+
+/// Tokens that one thread judges in a row: each block counts the tokens before it.
+const MARGIN_BLOCK: usize = 8;
 
 /// An answer to re-check.
 #[derive(Clone, Copy, Debug)]
@@ -45,12 +49,7 @@ pub struct Replay {
 impl Engine {
 	/// Computes what the model says about an answer.
 	pub fn replay(&self, request: &ReplayRequest<'_>) -> Result<Replay, GenerateError> {
-		let ReplayRequest {
-			prompt,
-			output,
-			params,
-			..
-		} = *request;
+		let ReplayRequest { prompt, output, .. } = *request;
 		if prompt.is_empty() || output.is_empty() {
 			return Err(GenerateError::EmptyPrompt);
 		}
@@ -89,19 +88,7 @@ impl Engine {
 			},
 		)?;
 
-		let noise = Noise::new(request.seed);
-		let tolerance = Tolerance::default();
-		let mut history = History::default();
-		let mut margins = Vec::with_capacity(output.len());
-		self.each_logits(&states, |step, logits| {
-			let token = output[step];
-			let place = step as u32;
-			margins.push(sampler::margin(
-				logits, &history, params, &noise, place, token, &tolerance,
-			)?);
-			history.record(token);
-			Ok(())
-		})?;
+		let margins = self.margins(&states, request)?;
 		let fingerprint = match (probe, probed) {
 			(Some(probe), Some(state)) => probe.project(&state)?,
 			_ => [0; FINGERPRINT_LEN],
@@ -113,5 +100,41 @@ impl Engine {
 			margins,
 			fingerprint,
 		})
+	}
+	/// How far each token of the answer is from the model's own choice after `states`,
+	/// `[n_out, hidden]`.
+	fn margins(
+		&self,
+		states: &[f32],
+		request: &ReplayRequest<'_>,
+	) -> Result<Vec<Margin>, GenerateError> {
+		let ReplayRequest { output, params, .. } = *request;
+		let noise = Noise::new(request.seed);
+		let tolerance = Tolerance::default();
+		let vocab = self.config().vocab_size;
+		let mut margins = Vec::with_capacity(output.len());
+		self.each_logits(states, |first, logits| {
+			let blocks = logits.par_chunks(MARGIN_BLOCK * vocab).zip(
+				output[first..]
+					.par_chunks(MARGIN_BLOCK)
+					.zip((first..output.len()).into_par_iter().step_by(MARGIN_BLOCK)),
+			);
+			let judged = blocks.map(|(logits, (tokens, start))| {
+				let mut history: History = output[..start].iter().copied().collect();
+				let rows = logits.chunks(vocab).zip(tokens).zip(start as u32..);
+				rows.map(|((logits, &token), step)| {
+					let margin =
+						sampler::margin(logits, &history, params, &noise, step, token, &tolerance);
+					history.record(token);
+					margin
+				})
+				.collect::<Result<Vec<_>, _>>()
+			});
+			for block in judged.collect::<Result<Vec<_>, _>>()? {
+				margins.extend(block);
+			}
+			Ok(())
+		})?;
+		Ok(margins)
 	}
 }
