@@ -3,14 +3,14 @@
 use crate::{
 	chain_spec,
 	cli::{Cli, Subcommand},
-	service::{self, ClientParts},
+	service,
 };
 use infergrid_runtime::opaque::Block;
 use polkadot_sdk::{
 	sc_cli::{self, SubstrateCli},
 	sc_consensus_babe, sc_consensus_grandpa,
 	sc_network::config::NetworkBackendType,
-	sc_service::{ChainSpec, PartialComponents},
+	sc_service::ChainSpec,
 	*,
 };
 use std::path::PathBuf;
@@ -67,47 +67,35 @@ pub(crate) fn run() -> sc_cli::Result<()> {
 		Subcommand::CheckBlock(cmd) => {
 			let runner = cli.create_runner(cmd)?;
 			runner.async_run(|config| {
-				let PartialComponents {
-					client,
-					task_manager,
-					import_queue,
-					..
-				} = service::new_partial(&config)?;
-				Ok((cmd.run(client, import_queue), task_manager))
+				let parts = service::new_partial(&config)?;
+				Ok((
+					cmd.run(parts.client, parts.import_queue),
+					parts.task_manager,
+				))
 			})
 		}
 		Subcommand::ExportBlocks(cmd) => {
 			let runner = cli.create_runner(cmd)?;
 			runner.async_run(|config| {
-				let ClientParts {
-					client,
-					task_manager,
-					..
-				} = service::new_client(&config)?;
-				Ok((cmd.run(client, config.database), task_manager))
+				let parts = service::new_client(&config)?;
+				Ok((cmd.run(parts.client, config.database), parts.task_manager))
 			})
 		}
 		Subcommand::ExportState(cmd) => {
 			let runner = cli.create_runner(cmd)?;
 			runner.async_run(|config| {
-				let ClientParts {
-					client,
-					task_manager,
-					..
-				} = service::new_client(&config)?;
-				Ok((cmd.run(client, config.chain_spec), task_manager))
+				let parts = service::new_client(&config)?;
+				Ok((cmd.run(parts.client, config.chain_spec), parts.task_manager))
 			})
 		}
 		Subcommand::ImportBlocks(cmd) => {
 			let runner = cli.create_runner(cmd)?;
 			runner.async_run(|config| {
-				let PartialComponents {
-					client,
-					task_manager,
-					import_queue,
-					..
-				} = service::new_partial(&config)?;
-				Ok((cmd.run(client, import_queue), task_manager))
+				let parts = service::new_partial(&config)?;
+				Ok((
+					cmd.run(parts.client, parts.import_queue),
+					parts.task_manager,
+				))
 			})
 		}
 		Subcommand::PurgeChain(cmd) => {
@@ -117,12 +105,7 @@ pub(crate) fn run() -> sc_cli::Result<()> {
 		Subcommand::Revert(cmd) => {
 			let runner = cli.create_runner(cmd)?;
 			runner.async_run(|config| {
-				let ClientParts {
-					client,
-					backend,
-					task_manager,
-					..
-				} = service::new_client(&config)?;
+				let parts = service::new_client(&config)?;
 				let consensus_state =
 					Box::new(|client: std::sync::Arc<service::Client>, backend, blocks| {
 						sc_consensus_babe::revert(client.clone(), backend, blocks)?;
@@ -130,8 +113,8 @@ pub(crate) fn run() -> sc_cli::Result<()> {
 						Ok(())
 					});
 				Ok((
-					cmd.run(client, backend, Some(consensus_state)),
-					task_manager,
+					cmd.run(parts.client, parts.backend, Some(consensus_state)),
+					parts.task_manager,
 				))
 			})
 		}
