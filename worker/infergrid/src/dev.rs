@@ -6,7 +6,7 @@
 mod board;
 mod grid;
 mod once;
-mod ports;
+pub mod ports;
 mod process;
 mod spec;
 
@@ -205,4 +205,12 @@ impl Place {
 			}
 		}
 	}
+}
+
+/// The directory for what can be computed again.
+fn cache() -> Option<PathBuf> {
+	let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"));
+	std::env::var_os("XDG_CACHE_HOME")
+		.map(PathBuf::from)
+		.or_else(home)
 }

@@ -29,6 +29,7 @@ mod settings;
 mod verify;
 
 pub use cli::run;
+pub use dev::ports;
 
 /// Runs long computation off the threads that serve everything else.
 async fn blocking<T: Send + 'static>(

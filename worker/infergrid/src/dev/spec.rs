@@ -40,10 +40,9 @@ pub(super) async fn write(node: &Path, directory: &Path) -> Result<PathBuf, Fail
 
 /// Where the specification of this very executable is kept.
 async fn kept(node: &Path) -> Result<Option<PathBuf>, Failure> {
-	let cache = std::env::var_os("XDG_CACHE_HOME")
-		.map(PathBuf::from)
-		.or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")));
-	let Some(cache) = cache else { return Ok(None) };
+	let Some(cache) = super::cache() else {
+		return Ok(None);
+	};
 	let node = node.to_path_buf();
 	let hash = blocking(move || -> io::Result<blake3::Hash> {
 		let mut hasher = blake3::Hasher::new();
