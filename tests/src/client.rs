@@ -1,14 +1,14 @@
 //! What tests ask of a gateway and of the chain.
 
-use crate::{grid::Grid, wait::eventually};
+use crate::grid::Grid;
 use anyhow::{Context, Result};
-use infergrid_chain::{Call, Chain, Event, Submitter, TaskInput, TaskOrder, TaskStatus};
+use infergrid_chain::{Call, Chain, Event, Key, Submitter, TaskInput, TaskOrder};
 use infergrid_primitives::{
-	Balance, BlockNumber, TaskId,
-	request::{Assurance, SamplingParams},
+	AccountBytes, Balance, BlockNumber, Hash, TaskId, TokenId,
+	request::{Assurance, SamplingParams, commit_tokens, delivery_payload},
 };
+use infergrid_swarm::{InferRequest, PeerAddress, PeerId};
 use serde_json::{Value, json};
-use std::time::Duration;
 
 /// Blocks that a test's task may take: more than any audit needs.
 pub const PATIENCE: BlockNumber = 200;
@@ -36,30 +36,44 @@ pub async fn submit(payer: &Submitter, order: &TaskOrder) -> Result<TaskId> {
 	task.context("no TaskSubmitted event")
 }
 
-/// The status of `task` in the last finalized block.
-pub async fn status(chain: &Chain, task: TaskId) -> Result<TaskStatus> {
-	let task = chain.latest().await?.task(task).await?;
-	Ok(task.context("the task is gone")?.status)
+/// A prompt of which the chain sees no more than a commitment.
+#[derive(Clone, Debug)]
+pub struct Sealed {
+	/// Hides the prompt in the commitment.
+	pub salt: Hash,
+	/// Its tokens.
+	pub prompt: Vec<TokenId>,
 }
 
-/// Waits until `task` is settled or refunded.
-pub async fn end_of(chain: &Chain, task: TaskId, limit: Duration) -> Result<TaskStatus> {
-	eventually(&format!("end of task {task}"), limit, || async {
-		let status = status(chain, task).await?;
-		let over = matches!(status, TaskStatus::Settled { .. } | TaskStatus::Refunded(_));
-		Ok(over.then_some(status))
-	})
-	.await
-}
-
-/// The events of the finalized blocks from `first` on.
-pub async fn history(chain: &Chain, first: BlockNumber) -> Result<Vec<Event>> {
-	let mut events = Vec::new();
-	for number in first..=chain.finalized() {
-		let block = chain.block(number).await?;
-		events.extend(chain.at(block).await?.events().await?);
+impl Sealed {
+	/// What goes on chain.
+	pub fn input(&self, genesis: &Hash) -> TaskInput {
+		TaskInput::Committed {
+			commitment: commit_tokens(genesis, &self.salt, &self.prompt),
+			n_prompt: self.prompt.len() as u32,
+		}
 	}
-	Ok(events)
+
+	/// What goes to the miner of `task`, from the peer `from` in the name of `payer`.
+	pub fn delivery(&self, genesis: &Hash, task: TaskId, payer: &Key, from: &[u8]) -> InferRequest {
+		InferRequest {
+			task,
+			salt: self.salt,
+			prompt: self.prompt.clone(),
+			payer_key: payer.public(),
+			signature: payer.sign(&delivery_payload(genesis, task, from)),
+		}
+	}
+}
+
+/// Where peers reach a miner, by its offer.
+pub async fn peer_of(chain: &Chain, profile: &Hash, miner: &AccountBytes) -> Result<PeerAddress> {
+	let offer = chain.latest().await?.offer(profile, miner).await?;
+	let terms = offer.context("the miner has no offer")?.terms;
+	Ok(PeerAddress {
+		peer: PeerId::from_bytes(&terms.peer)?,
+		address: String::from_utf8(terms.address)?,
+	})
 }
 
 /// The body of a chat request.

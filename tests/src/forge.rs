@@ -1,6 +1,6 @@
 //! Dishonest ways to answer a request. They live here and in no shipped binary.
 
-use crate::weights::{Damage, damaged_copy};
+use crate::weights::four_bit_copy;
 use anyhow::{Context, Result};
 use infergrid_engine::{Device, Engine, GenerateRequest, Generation, ReplayRequest};
 use infergrid_primitives::{
@@ -103,7 +103,7 @@ impl Forge {
 			Engine::load(path, Device::Cpu).with_context(|| format!("loading {}", path.display()))
 		};
 		let four_bits = directories.path().join("four-bits");
-		damaged_copy(model, &four_bits, Damage::FourBits)?;
+		four_bit_copy(model, &four_bits)?;
 		Ok(Self {
 			honest: load(model)?,
 			other: load(cheap)?,

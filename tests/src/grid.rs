@@ -4,58 +4,55 @@ use crate::{
 	demo_model,
 	keys::{CREATOR, GATEWAY, Operator},
 	process::{Process, program},
+	spec,
 	wait::eventually,
 };
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Result, anyhow};
+use infergrid::ports::{self, HeldPort};
 use infergrid_chain::{Call, Chain, Key, ModelInfo, Options, Submitter};
 use infergrid_checkpoint::{Checkpoint, manifest_of};
 use infergrid_primitives::{
-	AIT, Balance, Hash,
+	AIT, Hash,
 	model::{Arithmetic, Profile, ProofParams},
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::{
 	fs,
-	net::{Ipv4Addr, TcpListener},
 	path::{Path, PathBuf},
-	process::{Command, Stdio},
-	time::Duration,
+	time::{Duration, Instant},
 };
 
-/// For a node to make and finalize blocks, for a worker to load and register.
-const START: Duration = Duration::from_secs(180);
+/// For a node to make and finalize blocks, for a worker to load and register; several grids may
+/// start at once on two cores.
+const START: Duration = Duration::from_secs(300);
 /// The name under which the demo model is registered.
 pub const MODEL_NAME: &str = "infergrid-demo";
-/// What a stranger bonds as a miner.
-pub const STRANGER_BOND: Balance = 10_000 * AIT;
-/// What every test account owns.
-const ENDOWMENT: Balance = 1_000_000 * AIT;
 
 /// What a grid consists of.
 #[derive(Clone, Debug)]
 pub struct Setup {
 	/// Honest miners, 0 to 2.
 	pub miners: usize,
+	/// Tasks that each of them takes at the same time.
+	pub capacity: u32,
 	/// Verifiers, 0 to 3.
 	pub verifiers: usize,
 	/// Whether there is a gateway.
 	pub gateway: bool,
-	/// Operators bonded as miners at genesis, for whom the test itself acts.
-	pub strangers: usize,
 }
 
 impl Default for Setup {
 	fn default() -> Self {
 		Self {
 			miners: 2,
+			capacity: 4,
 			verifiers: 3,
 			gateway: true,
-			strangers: 0,
 		}
 	}
 }
 
-/// A running grid. Dropping it ends every process; its directory stays if the test fails.
+/// A running grid. Dropping it ends every process.
 #[derive(Debug)]
 pub struct Grid {
 	/// The validators' nodes.
@@ -74,87 +71,80 @@ pub struct Grid {
 	pub endpoints: Vec<String>,
 	/// The gateway's address, where there is one.
 	pub gateway_url: String,
+	name: String,
+	started: Instant,
 	directory: PathBuf,
+	keep: bool,
 }
 
 impl Grid {
-	/// Starts a grid and waits until every part is ready.
-	pub async fn start(setup: &Setup) -> Result<Self> {
+	/// Starts a grid and waits until every part is ready. `name` tells it from others in what is
+	/// printed.
+	pub async fn start(name: &str, setup: &Setup) -> Result<Self> {
 		let directory = tempfile::Builder::new()
-			.prefix("infergrid-test-")
+			.prefix(&format!("infergrid-test-{name}-"))
 			.tempdir()?
 			.keep();
-		let node = program("infergrid-node", "INFERGRID_NODE_PROGRAM")?;
-		let spec = chain_spec(&node, &directory, setup.strangers)?;
-		let ports = free_ports(7)?;
+		let ports: Vec<_> = ports::free(7)?.into_iter().map(HeldPort::release).collect();
 		let [p2p_a, rpc_a, p2p_b, rpc_b, http, mine_a, mine_b] = ports[..] else {
 			return Err(anyhow!("seven ports"));
 		};
+		let terms = profile(&demo_model())?;
 		let mut grid = Self {
 			nodes: Vec::new(),
 			miners: Vec::new(),
 			verifiers: Vec::new(),
 			gateway: None,
-			profile: [0; 32],
-			terms: profile(&demo_model())?,
+			profile: terms.id(),
+			terms,
 			endpoints: vec![
 				format!("ws://127.0.0.1:{rpc_a}"),
 				format!("ws://127.0.0.1:{rpc_b}"),
 			],
 			gateway_url: format!("http://127.0.0.1:{http}"),
+			name: name.into(),
+			started: Instant::now(),
 			directory,
+			keep: false,
 		};
-		grid.profile = grid.terms.id();
-		let result = grid.bring_up(
-			setup,
-			&node,
-			&spec,
-			[p2p_a, rpc_a, p2p_b, rpc_b],
-			[http, mine_a, mine_b],
-		);
+		let result = grid.bring_up(setup, [p2p_a, rpc_a, p2p_b, rpc_b], http, [mine_a, mine_b]);
 		match result.await {
 			Ok(()) => Ok(grid),
-			Err(error) => {
-				let report = grid.report();
-				Err(error.context(report))
-			}
+			Err(error) => Err(grid.failed(error)),
 		}
 	}
 
 	async fn bring_up(
 		&mut self,
 		setup: &Setup,
-		node: &Path,
-		spec: &Path,
 		node_ports: [u16; 4],
-		worker_ports: [u16; 3],
+		gateway_port: u16,
+		miner_ports: [u16; 2],
 	) -> Result<()> {
+		let node = program("infergrid-node", "INFERGRID_NODE_PROGRAM")?;
+		let spec = self.directory.join("chain.json");
+		fs::write(&spec, spec::raw(&node).await?)?;
 		let [p2p_a, rpc_a, p2p_b, rpc_b] = node_ports;
 		for (name, number, p2p, rpc, other) in [
 			("alice", 1_u8, p2p_a, rpc_a, p2p_b),
 			("bob", 2, p2p_b, rpc_b, p2p_a),
 		] {
-			let args = node_args(name, number, p2p, rpc, other, spec, &self.directory);
-			let process = Process::start(&format!("node-{name}"), node, args, &self.directory)?;
+			let args = node_args(name, number, p2p, rpc, other, &spec, &self.directory);
+			let process = Process::start(&format!("node-{name}"), &node, args, &self.directory)?;
 			self.nodes.push(process);
 		}
 		let chain = self.chain().await?;
-		chain
-			.reach(1, START)
-			.await
-			.context("waiting for the first finalized block")?;
-		self.publish(&chain)
-			.await
-			.context("publishing the demo model")?;
+		self.say("the nodes answer");
 
 		let worker = program("infergrid", "INFERGRID_PROGRAM")?;
 		for (operator, port) in Operator::miners()
 			.iter()
-			.zip(&worker_ports[1..])
+			.zip(miner_ports)
 			.take(setup.miners)
 		{
 			let mut args = self.worker_args("mine", operator);
 			args.extend(["--listen".into(), format!("/ip4/127.0.0.1/tcp/{port}")]);
+			args.extend(["--capacity".into(), setup.capacity.to_string()]);
 			let process = Process::start(&operator.name, &worker, args, &self.directory)?;
 			self.miners.push(process);
 		}
@@ -164,18 +154,21 @@ impl Grid {
 			self.verifiers.push(process);
 		}
 		if setup.gateway {
-			let args = self.gateway_args(worker_ports[0]);
+			let args = self.gateway_args(gateway_port);
 			self.gateway = Some(Process::start("gateway", &worker, args, &self.directory)?);
 		}
-		self.wait_for_workers(&chain, setup).await
+		// The workers pair their keys while the model comes on chain.
+		tokio::try_join!(self.publish(&chain), self.workers_ready(&chain, setup))?;
+		self.check()?;
+		self.say("the grid is ready");
+		Ok(())
 	}
 
-	async fn wait_for_workers(&mut self, chain: &Chain, setup: &Setup) -> Result<()> {
-		let profile = self.profile;
+	async fn workers_ready(&self, chain: &Chain, setup: &Setup) -> Result<()> {
 		eventually("offers and verifiers on chain", START, || async {
 			let view = chain.latest().await?;
-			let offers = view.offers(&profile).await?.len();
-			let verifiers = view.verifiers(&profile).await?.len();
+			let offers = view.offers(&self.profile).await?.len();
+			let verifiers = view.verifiers(&self.profile).await?.len();
 			Ok((offers >= setup.miners && verifiers >= setup.verifiers).then_some(()))
 		})
 		.await?;
@@ -190,26 +183,45 @@ impl Grid {
 			})
 			.await?;
 		}
-		self.check()
+		Ok(())
 	}
 
-	/// Fails if a process has ended.
-	pub fn check(&mut self) -> Result<()> {
+	/// Prints what has happened, and when.
+	pub fn say(&self, what: &str) {
+		println!(
+			"{:>5.0} s  {}: {what}",
+			self.started.elapsed().as_secs_f64(),
+			self.name
+		);
+	}
+
+	/// Ends the grid with the result of a test on it: an error carries the ends of all logs, which
+	/// stay. A process that has ended by itself is an error.
+	pub fn end(mut self, result: Result<()>) -> Result<()> {
+		match result.and_then(|()| self.check()) {
+			Ok(()) => {
+				self.say("passed");
+				Ok(())
+			}
+			Err(error) => Err(self.failed(error)),
+		}
+	}
+
+	fn failed(mut self, error: anyhow::Error) -> anyhow::Error {
+		self.say("failed");
+		self.keep = true;
+		let all = self.nodes.iter().chain(&self.miners).chain(&self.verifiers);
+		let tails: Vec<_> = all.chain(&self.gateway).map(Process::tail).collect();
+		error.context(tails.join("\n"))
+	}
+
+	fn check(&mut self) -> Result<()> {
 		let all = self
 			.nodes
 			.iter_mut()
 			.chain(&mut self.miners)
 			.chain(&mut self.verifiers);
 		all.chain(&mut self.gateway).try_for_each(Process::check)
-	}
-
-	/// The ends of all logs.
-	pub fn report(&self) -> String {
-		let all = self.nodes.iter().chain(&self.miners).chain(&self.verifiers);
-		all.chain(&self.gateway)
-			.map(Process::tail)
-			.collect::<Vec<_>>()
-			.join("\n")
 	}
 
 	/// A connection to the chain through either node.
@@ -220,17 +232,12 @@ impl Grid {
 	}
 
 	/// Submits calls of the key `uri`, which nobody else may use.
-	pub async fn submitter(&self, chain: &Chain, uri: &str) -> Result<Submitter> {
+	pub fn submitter(&self, chain: &Chain, uri: &str) -> Result<Submitter> {
 		Ok(Submitter::new(chain.clone(), Key::from_uri(uri)?))
 	}
 
-	/// Where the grid keeps its data and logs.
-	pub fn directory(&self) -> &Path {
-		&self.directory
-	}
-
 	async fn publish(&self, chain: &Chain) -> Result<()> {
-		let creator = self.submitter(chain, CREATOR).await?;
+		let creator = self.submitter(chain, CREATOR)?;
 		let info = ModelInfo {
 			name: MODEL_NAME.into(),
 			manifest_hash: self.terms.model,
@@ -238,12 +245,10 @@ impl Grid {
 			weight_bytes: fs::metadata(demo_model().join("model.safetensors"))?.len(),
 			licence: "Apache-2.0".into(),
 		};
-		creator
-			.submit(&Call::register_model(&self.terms.model, &info, 20), None)
-			.await?;
-		creator
-			.submit(&Call::register_profile(&self.terms), None)
-			.await?;
+		let model = Call::register_model(&self.terms.model, &info, 20);
+		let profile = Call::register_profile(&self.terms);
+		// A key's calls are included in the order in which they are started.
+		tokio::try_join!(creator.submit(&model, None), creator.submit(&profile, None))?;
 		Ok(())
 	}
 
@@ -291,8 +296,8 @@ impl Drop for Grid {
 			.chain(&mut self.miners)
 			.chain(&mut self.verifiers);
 		all.chain(&mut self.gateway).for_each(Process::kill);
-		if std::thread::panicking() {
-			eprintln!("the grid's logs are in {}", self.directory.display());
+		if self.keep {
+			println!("the grid's logs are in {}", self.directory.display());
 		} else {
 			let _ = fs::remove_dir_all(&self.directory);
 		}
@@ -367,68 +372,4 @@ fn peer_of(number: u8) -> String {
 		.peer_id()
 		.map(|peer| peer.to_string())
 		.unwrap_or_default()
-}
-
-/// The local network with the strangers' money and bonds, as a raw specification.
-fn chain_spec(node: &Path, directory: &Path, strangers: usize) -> Result<PathBuf> {
-	let mut spec: Value = serde_json::from_slice(&run(node, &["build-spec", "--chain", "local"])?)?;
-	let genesis = spec
-		.pointer_mut("/genesis/runtimeGenesis/patch")
-		.context("the specification has no genesis patch")?;
-	for stranger in (0..strangers).map(Operator::stranger) {
-		let operator = stranger.operator_key()?.address();
-		let worker = stranger.worker_key()?.address();
-		let balances = genesis
-			.pointer_mut("/balances/balances")
-			.and_then(Value::as_array_mut);
-		let balances = balances.context("the genesis has no balances")?;
-		for account in [&operator, &worker] {
-			balances.push(json!([account, number(ENDOWMENT)?]));
-		}
-		let bonds = genesis
-			.pointer_mut("/roleStaking/bonds")
-			.and_then(Value::as_array_mut);
-		let bonds = bonds.context("the genesis has no bonds")?;
-		bonds.push(json!([operator, "Miner", number(STRANGER_BOND)?]));
-	}
-	let plain = directory.join("plain.json");
-	fs::write(&plain, serde_json::to_vec(&spec)?)?;
-	let plain = plain
-		.to_str()
-		.context("the directory's name is not UTF-8")?;
-	let raw = run(node, &["build-spec", "--raw", "--chain", plain])?;
-	let path = directory.join("chain.json");
-	fs::write(&path, raw)?;
-	Ok(path)
-}
-
-/// Plancks as the JSON number that the genesis builder expects.
-fn number(plancks: Balance) -> Result<u64> {
-	Ok(u64::try_from(plancks)?)
-}
-
-fn run(program: &Path, args: &[&str]) -> Result<Vec<u8>> {
-	let output = Command::new(program)
-		.args(args)
-		.stdin(Stdio::null())
-		.output()?;
-	ensure!(
-		output.status.success(),
-		"{} {} failed: {}",
-		program.display(),
-		args.join(" "),
-		String::from_utf8_lossy(&output.stderr)
-	);
-	Ok(output.stdout)
-}
-
-/// Ports that were free a moment ago, all different.
-fn free_ports(count: usize) -> Result<Vec<u16>> {
-	let listeners = (0..count)
-		.map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
-		.collect::<Result<Vec<_>, _>>()?;
-	Ok(listeners
-		.iter()
-		.map(|l| l.local_addr().map(|a| a.port()))
-		.collect::<Result<_, _>>()?)
 }

@@ -7,10 +7,8 @@ use infergrid_chain::Key;
 pub const CREATOR: &str = "//Ferdie";
 /// Pays for the gateway's requests.
 pub const GATEWAY: &str = "//Gateway";
-/// Pays for tasks that tests submit themselves.
-pub const PAYER: &str = "//Bob";
-/// May call as root.
-pub const SUDO: &str = "//Alice";
+/// Pay for tasks that tests submit themselves. Each submitter needs a key of its own.
+pub const PAYERS: [&str; 4] = ["//Payer0", "//Payer1", "//Payer2", "//Payer3"];
 
 /// An operator and its worker key, as secret URIs.
 #[derive(Clone, Debug)]

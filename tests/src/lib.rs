@@ -4,8 +4,10 @@
 pub mod client;
 pub mod forge;
 pub mod grid;
+pub mod history;
 pub mod keys;
 pub mod process;
+pub mod spec;
 pub mod stranger;
 pub mod wait;
 pub mod weights;
@@ -33,4 +35,20 @@ pub fn questions() -> anyhow::Result<Vec<String>> {
 	let entries: Vec<serde_json::Value> = serde_json::from_str(&text)?;
 	let question = |entry: &serde_json::Value| entry["question"].as_str().map(str::to_owned);
 	Ok(entries.iter().filter_map(question).collect())
+}
+
+/// Questions of all kinds, so that answers differ in length and certainty: those that the demo model
+/// knows, and some that it does not.
+pub fn all_kinds_of_questions() -> anyhow::Result<Vec<String>> {
+	let strange = [
+		"Tell me about the sun.",
+		"Write a list of ten animals.",
+		"Why?",
+		"Repeat this: one two three four five six seven eight nine ten.",
+		"What is 12 times 12, and how do you know it?",
+	];
+	Ok(questions()?
+		.into_iter()
+		.chain(strange.map(str::to_owned))
+		.collect())
 }

@@ -1,6 +1,6 @@
 //! Child processes that can be killed without warning and started again, and never outlive the test.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use nix::{
 	sys::signal::{Signal, killpg},
 	unistd::Pid,
@@ -11,11 +11,8 @@ use std::{
 	os::unix::process::CommandExt,
 	path::{Path, PathBuf},
 	process::{Child, Command, Stdio},
-	time::{Duration, Instant},
 };
 
-/// How long a child may take to end when it is asked to.
-const FAREWELL: Duration = Duration::from_secs(15);
 /// Lines of a log that an error shows.
 const TAIL_LINES: usize = 30;
 
@@ -78,11 +75,6 @@ impl Process {
 		Ok(())
 	}
 
-	/// The name of the child and its log.
-	pub fn name(&self) -> &str {
-		&self.name
-	}
-
 	/// Whether the child runs.
 	pub fn running(&mut self) -> bool {
 		self.child
@@ -104,22 +96,6 @@ impl Process {
 		if let Some(mut child) = self.child.take() {
 			let _ = child.wait();
 		}
-	}
-
-	/// Asks the child to end and gives its exit code; kills it after a while.
-	pub fn stop(&mut self) -> Option<i32> {
-		self.signal(Signal::SIGTERM);
-		let mut child = self.child.take()?;
-		let asked = Instant::now();
-		while asked.elapsed() < FAREWELL {
-			if let Ok(Some(status)) = child.try_wait() {
-				return status.code();
-			}
-			std::thread::sleep(Duration::from_millis(50));
-		}
-		self.child = Some(child);
-		self.kill();
-		None
 	}
 
 	/// The last lines of the log.
@@ -162,4 +138,23 @@ pub fn program(name: &str, variable: &str) -> Result<PathBuf> {
 		);
 	}
 	Ok(path)
+}
+
+/// Runs a program to its end and gives what it wrote to its standard output; fails with its whole
+/// output if it fails. It ends with the future.
+pub async fn output_of(mut command: tokio::process::Command) -> Result<Vec<u8>> {
+	let output = command
+		.stdin(Stdio::null())
+		.kill_on_drop(true)
+		.output()
+		.await
+		.with_context(|| format!("{command:?}"))?;
+	ensure!(
+		output.status.success(),
+		"{command:?} failed ({}):\n{}\n{}",
+		output.status,
+		String::from_utf8_lossy(&output.stdout),
+		String::from_utf8_lossy(&output.stderr)
+	);
+	Ok(output.stdout)
 }

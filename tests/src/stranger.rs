@@ -149,15 +149,6 @@ impl Hand {
 		let TaskStatus::Assigned { price, window, .. } = task.status else {
 			return Ok(());
 		};
-		// One task is enough: a higher price keeps others away, while verifiers still find the peer.
-		let mut terms = self.terms.clone();
-		terms.price = Price {
-			input: self.profile.reference_input * 4,
-			output: self.profile.reference_output * 4,
-		};
-		let keep_away = Call::set_offer(&self.profile.id(), &terms);
-		self.submitter.submit(&keep_away, None).await?;
-
 		let genesis = self.chain.genesis();
 		let request_id = task.request.id(&genesis);
 		let anchor = self.chain.block(window.assigned_at).await?.hash;
@@ -208,7 +199,18 @@ impl Hand {
 			.insert(id, opening);
 		let signature = self.submitter.key().sign(&receipt.payload(&genesis));
 		let result = Call::submit_result(id, &receipt, &signature);
-		self.submitter.submit(&result, Some(window.due)).await?;
+		// One task is enough: before there is room for another, a higher price keeps it away, while
+		// verifiers still find the peer. A key's calls are included in the order of their start.
+		let mut terms = self.terms.clone();
+		terms.price = Price {
+			input: self.profile.reference_input * 4,
+			output: self.profile.reference_output * 4,
+		};
+		let keep_away = Call::set_offer(&self.profile.id(), &terms);
+		tokio::try_join!(
+			self.submitter.submit(&keep_away, None),
+			self.submitter.submit(&result, Some(window.due))
+		)?;
 		Ok(())
 	}
 }

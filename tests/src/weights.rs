@@ -5,18 +5,9 @@ use half::bf16;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use std::{fs, path::Path};
 
-/// How the weights differ from the model's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Damage {
-	/// Every weight is off by up to this share, in percent: another training run.
-	Shaken(u8),
-	/// Rounded to 4 bits in groups of 32: the model, but cheaper.
-	FourBits,
-}
-
-/// Copies the model in `from` to the new directory `to` with damaged weights; tokenizer and template
-/// stay. The weights must lie in one `model.safetensors` in bf16 or f32.
-pub fn damaged_copy(from: &Path, to: &Path, damage: Damage) -> Result<()> {
+/// Copies the model in `from` to the new directory `to` with its matrices rounded to 4 bits in groups
+/// of 32: the model, but cheaper. The weights must lie in one `model.safetensors` in bf16 or f32.
+pub fn four_bit_copy(from: &Path, to: &Path) -> Result<()> {
 	fs::create_dir_all(to)?;
 	for entry in fs::read_dir(from)? {
 		let entry = entry?;
@@ -27,22 +18,20 @@ pub fn damaged_copy(from: &Path, to: &Path, damage: Damage) -> Result<()> {
 	let path = to.join("model.safetensors");
 	let bytes = fs::read(&path).with_context(|| format!("no weights in {}", from.display()))?;
 	let tensors = SafeTensors::deserialize(&bytes)?;
-	let mut salt = 0;
-	let damaged: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = tensors
+	let rounded: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = tensors
 		.tensors()
 		.into_iter()
 		.map(|(name, tensor)| {
 			let mut values = floats(&tensor)?;
 			// Norms stay: a matrix has two dimensions.
 			if tensor.shape().len() == 2 {
-				salt += 1;
-				apply(&mut values, damage, salt);
+				round(&mut values);
 			}
 			let content = bytes_of(&values, tensor.dtype())?;
 			Ok((name, tensor.dtype(), tensor.shape().to_vec(), content))
 		})
 		.collect::<Result<_>>()?;
-	let views = damaged
+	let views = rounded
 		.iter()
 		.map(|(name, dtype, shape, content)| {
 			Ok((
@@ -55,26 +44,14 @@ pub fn damaged_copy(from: &Path, to: &Path, damage: Damage) -> Result<()> {
 	Ok(())
 }
 
-fn apply(values: &mut [f32], damage: Damage, salt: u32) {
-	match damage {
-		Damage::Shaken(percent) => {
-			for (value, index) in values.iter_mut().zip(0_u32..) {
-				let mixed = (index ^ salt.wrapping_mul(0x9E37_79B9)).wrapping_mul(0x85EB_CA6B);
-				let uniform = (mixed ^ mixed >> 15).wrapping_mul(0xC2B2_AE35) >> 8;
-				let share = uniform as f32 / 8_388_608.0 - 1.0;
-				*value *= 1.0 + share * f32::from(percent) / 100.0;
-			}
-		}
-		Damage::FourBits => {
-			for group in values.chunks_mut(32) {
-				let largest = group
-					.iter()
-					.fold(0.0_f32, |largest, v| largest.max(v.abs()));
-				let step = (largest / 7.0).max(f32::MIN_POSITIVE);
-				for value in group {
-					*value = (*value / step).round() * step;
-				}
-			}
+fn round(values: &mut [f32]) {
+	for group in values.chunks_mut(32) {
+		let largest = group
+			.iter()
+			.fold(0.0_f32, |largest, value| largest.max(value.abs()));
+		let step = (largest / 7.0).max(f32::MIN_POSITIVE);
+		for value in group {
+			*value = (*value / step).round() * step;
 		}
 	}
 }
@@ -113,16 +90,10 @@ mod tests {
 	use super::*;
 
 	#[test]
-	fn damage_changes_matrices_within_its_bounds() {
+	fn rounding_leaves_few_levels_within_half_a_step() {
 		let original: Vec<f32> = (1..=64).map(|i| i as f32 / 10.0).collect();
-		let mut shaken = original.clone();
-		apply(&mut shaken, Damage::Shaken(10), 1);
-		assert_ne!(shaken, original);
-		for (a, b) in shaken.iter().zip(&original) {
-			assert!((a / b - 1.0).abs() <= 0.1001);
-		}
 		let mut coarse = original.clone();
-		apply(&mut coarse, Damage::FourBits, 1);
+		round(&mut coarse);
 		let mut levels = coarse[..32].to_vec();
 		levels.dedup();
 		assert!(levels.len() <= 8);

@@ -14,10 +14,9 @@ use infergrid_primitives::{
 	trace,
 };
 use infergrid_tests::{
-	cheap_model, demo_model,
+	all_kinds_of_questions, cheap_model, demo_model,
 	forge::{Claim, Forge, Order, Style, sampling},
 	grid::profile,
-	questions,
 };
 use std::collections::BTreeMap;
 
@@ -106,28 +105,11 @@ fn judge(forge: &Forge, profile: &Profile, job: &Job, claim: &Claim) -> Result<J
 	})?)
 }
 
-/// Questions that the demo model knows, asked in several ways, so that answers differ in length and
-/// certainty.
-fn prompts() -> Result<Vec<String>> {
-	let known = questions()?;
-	let strange = [
-		"Tell me about the sun.",
-		"Write a list of ten animals.",
-		"Why?",
-		"Repeat this: one two three four five six seven eight nine ten.",
-		"What is 12 times 12, and how do you know it?",
-	];
-	Ok(known
-		.into_iter()
-		.chain(strange.map(str::to_owned))
-		.collect())
-}
-
 /// 204 requests: 17 questions, six times, at temperatures 0 and 1.
 fn jobs(forge: &Forge, profile: &Profile) -> Result<Vec<Job>> {
 	let mut jobs = Vec::new();
 	for round in 0..6_u64 {
-		for question in prompts()? {
+		for question in all_kinds_of_questions()? {
 			for temperature in [0.0, 1.0] {
 				let mut params = sampling(temperature, 96);
 				// Every sampling parameter has its turn.

@@ -1,0 +1,105 @@
+//! Clients that speak to a grid unmodified.
+
+use anyhow::{Result, ensure};
+use infergrid_tests::{client::chat_body, grid::Grid, process::output_of, root};
+use serde_json::Value;
+use std::{
+	path::{Path, PathBuf},
+	time::Duration,
+};
+use tokio::process::Command;
+
+const ANSWER: Duration = Duration::from_secs(300);
+
+/// A question to the gateway, without any client library.
+pub(crate) async fn chat(grid: &Grid) -> Result<()> {
+	let client = reqwest::Client::builder().timeout(ANSWER).build()?;
+	let url = format!("{}/v1/chat/completions", grid.gateway_url);
+	let body = chat_body("What is the capital of France?", 0.0, 64);
+	let answer: Value = client
+		.post(&url)
+		.json(&body)
+		.send()
+		.await?
+		.error_for_status()?
+		.json()
+		.await?;
+	let text = answer["choices"][0]["message"]["content"]
+		.as_str()
+		.unwrap_or_default();
+	ensure!(text.contains("Paris"), "{answer}");
+	ensure!(
+		answer["usage"]["completion_tokens"].as_u64() > Some(0),
+		"{answer}"
+	);
+	ensure!(answer["infergrid"]["receipt_id"].is_string(), "{answer}");
+	Ok(())
+}
+
+/// Polkadot.js submits a task and follows it to its settlement.
+pub(crate) async fn polkadot(grid: &Grid) -> Result<()> {
+	let directory = root().join("tests/clients/polkadot");
+	install(&directory).await?;
+	let mut node = Command::new("node");
+	node.args(["task.mjs", "--url", &grid.endpoints[0], "--payer", "//Bob"])
+		.current_dir(directory);
+	let summary: Value = serde_json::from_slice(&output_of(node).await?)?;
+	ensure!(summary["verdict"] == "Valid", "{summary}");
+	Ok(())
+}
+
+/// The OpenAI SDK for Node against the gateway.
+pub(crate) async fn openai_node(grid: &Grid) -> Result<()> {
+	let directory = openai();
+	install(&directory).await?;
+	let mut node = Command::new("node");
+	node.args(["client.mjs", &base(grid)])
+		.current_dir(directory);
+	output_of(node).await.map(drop)
+}
+
+/// The OpenAI SDK for Python against the gateway.
+pub(crate) async fn openai_python(grid: &Grid) -> Result<()> {
+	let directory = openai();
+	let python = directory.join(".venv/bin/python");
+	if !python.is_file() {
+		let mut make = Command::new("python3");
+		make.args(["-m", "venv", ".venv"]).current_dir(&directory);
+		output_of(make).await?;
+		let mut pip = Command::new(&python);
+		pip.args([
+			"-m",
+			"pip",
+			"install",
+			"--quiet",
+			"--requirement",
+			"requirements.txt",
+		]);
+		pip.current_dir(&directory);
+		output_of(pip).await?;
+	}
+	let mut client = Command::new(python);
+	client
+		.args(["client.py", &base(grid)])
+		.current_dir(directory);
+	output_of(client).await.map(drop)
+}
+
+fn openai() -> PathBuf {
+	root().join("tests/clients/openai")
+}
+
+fn base(grid: &Grid) -> String {
+	format!("{}/v1", grid.gateway_url)
+}
+
+/// `npm ci` in `directory`, unless that was done.
+async fn install(directory: &Path) -> Result<()> {
+	if directory.join("node_modules").is_dir() {
+		return Ok(());
+	}
+	let mut npm = Command::new("npm");
+	npm.args(["ci", "--no-audit", "--no-fund"])
+		.current_dir(directory);
+	output_of(npm).await.map(drop)
+}

@@ -1,0 +1,258 @@
+//! The chain's calls.
+
+use anyhow::{Context, Result, ensure};
+use infergrid_chain::{Call, Chain, Key, OfferTerms, SubmitError, Submitter, TaskInput, TaskOrder};
+use infergrid_primitives::{
+	AIT, Hash,
+	audit::{Measures, Verdict, Vote},
+	market::{Price, Role},
+	model::Profile,
+	request::{Finish, Receipt, SamplingParams, pairing_payload},
+};
+use infergrid_tests::{
+	client::{order, submit},
+	grid::Grid,
+	history::History,
+	keys::Operator,
+};
+use std::time::Duration;
+
+/// A call with the error that it must have.
+type Row = (&'static str, Call, &'static str);
+
+fn receipt(grid: &Grid, worker: &Key) -> Receipt {
+	Receipt {
+		request_id: grid.profile,
+		miner: worker.public(),
+		worker_key: worker.public(),
+		n_prompt: 1,
+		n_out: 1,
+		finish: Finish::Length,
+		output_commit: [0; 32],
+		trace_root: [0; 32],
+		fee: 1,
+		ttft_ms: 1,
+		total_ms: 1,
+	}
+}
+
+/// How long a task may take with everything around it.
+const AUDITED: Duration = Duration::from_secs(600);
+
+/// Tries every call in the name of `uri`, and one that leaves a gap in the nonces in that of `other`.
+pub(crate) async fn refuses(grid: &Grid, chain: &Chain, uri: &str, other: &str) -> Result<()> {
+	let payer = grid.submitter(chain, uri)?;
+	tokio::try_join!(
+		calls(grid, chain, &payer),
+		results(grid, chain, &payer),
+		oversized(grid, chain, grid.submitter(chain, other)?),
+	)?;
+	Ok(())
+}
+
+fn good(grid: &Grid) -> TaskOrder {
+	order(grid, "hello", SamplingParams::greedy(16), AIT)
+}
+
+async fn calls(grid: &Grid, chain: &Chain, payer: &Submitter) -> Result<()> {
+	let stranger = payer.key();
+	let good = good(grid);
+	let task = |change: &dyn Fn(&mut TaskOrder)| {
+		let mut order = good.clone();
+		change(&mut order);
+		Call::submit_task(&order)
+	};
+	let terms = OfferTerms {
+		price: Price {
+			input: 1,
+			output: 1,
+		},
+		capacity: 1,
+		peer: vec![1],
+		address: b"/ip4/127.0.0.1/tcp/1".to_vec(),
+	};
+	let vote = Vote {
+		verdict: Verdict::Valid,
+		measures: Measures::default(),
+		fingerprint: [0; 32],
+	};
+	let unknown: Hash = [9; 32];
+	let receipt = receipt(grid, stranger);
+	let signature = stranger.sign(&receipt.payload(&chain.genesis()));
+	let others = Key::from_uri("//Dave//worker")?;
+	let consent = others.sign(&pairing_payload(&chain.genesis(), &others.public()));
+	let finished = u64::MAX;
+	let rows: Vec<Row> = vec![
+		(
+			"profile",
+			task(&|order| order.profile = unknown),
+			"Tasks::ProfileNotFound",
+		),
+		(
+			"no tokens",
+			task(&|order| order.params.max_tokens = 0),
+			"Tasks::InvalidParams",
+		),
+		(
+			"hot",
+			task(&|order| order.params.temperature_micros = 2_000_001),
+			"Tasks::InvalidParams",
+		),
+		(
+			"no mass",
+			task(&|order| order.params.top_p_micros = 0),
+			"Tasks::InvalidParams",
+		),
+		(
+			"no prompt",
+			task(&|order| order.input = TaskInput::Inline(vec![])),
+			"Tasks::InvalidPrompt",
+		),
+		(
+			"no UTF-8",
+			task(&|order| order.input = TaskInput::Inline(vec![0xFF])),
+			"Tasks::InvalidPrompt",
+		),
+		(
+			"no committed tokens",
+			task(&|order| {
+				order.input = TaskInput::Committed {
+					commitment: unknown,
+					n_prompt: 0,
+				};
+			}),
+			"Tasks::InvalidPrompt",
+		),
+		(
+			"long",
+			task(&|order| order.params.max_tokens = 1 << 20),
+			"Tasks::ExceedsContext",
+		),
+		(
+			"no money",
+			task(&|order| order.max_fee = 0),
+			"Tasks::MaxFeeTooLow",
+		),
+		(
+			"rich",
+			task(&|order| order.max_fee = u128::MAX / 4),
+			"Tasks::InsufficientFunds",
+		),
+		(
+			"impatient",
+			task(&|order| order.patience = 1),
+			"Tasks::PatienceOutOfRange",
+		),
+		(
+			"hasty",
+			task(&|order| order.patience = 6),
+			"Tasks::PatienceTooShort",
+		),
+		("cancel", Call::cancel_task(finished), "Tasks::TaskNotFound"),
+		(
+			"result",
+			Call::submit_result(finished, &receipt, &signature),
+			"Tasks::TaskNotFound",
+		),
+		("offer", Call::set_offer(&grid.profile, &terms), "Models::"),
+		("stand", Call::stand(&grid.profile), "Models::"),
+		("withdraw", Call::withdraw_offer(&grid.profile), "Models::"),
+		(
+			"profile of another's model",
+			Call::register_profile(&changed(grid)),
+			"Models::",
+		),
+		("commit", Call::commit_vote(finished, &unknown), "Audits::"),
+		(
+			"reveal",
+			Call::reveal_vote(finished, &vote, &unknown),
+			"Audits::",
+		),
+		("small bond", Call::bond(Role::Miner, 1), "RoleStaking::"),
+		(
+			"pair",
+			Call::pair_worker(&others.public(), &consent),
+			"RoleStaking::",
+		),
+	];
+	let refusals = rows.iter().map(|(name, call, _)| async {
+		match payer.submit(call, None).await {
+			Ok(_) => Ok((*name, "success".to_owned())),
+			Err(error @ SubmitError::Dispatch { .. }) => {
+				Ok((*name, error.dispatch_error().unwrap_or_default().to_owned()))
+			}
+			Err(error) => Err(anyhow::Error::from(error).context(*name)),
+		}
+	});
+	let found = futures::future::try_join_all(refusals).await?;
+	let wrong: Vec<String> = rows
+		.iter()
+		.zip(found)
+		.filter(|((_, _, expected), (_, found))| !found.starts_with(expected))
+		.map(|((name, _, expected), (_, found))| format!("{name}: {found} instead of {expected}"))
+		.collect();
+	ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+
+	Ok(())
+}
+
+/// The bound of an inline prompt holds before anything is dispatched.
+async fn oversized(grid: &Grid, chain: &Chain, payer: Submitter) -> Result<()> {
+	let mut order = good(grid);
+	order.input = TaskInput::Inline(vec![b'x'; 5_000]);
+	let by = chain.finalized() + 8;
+	ensure!(
+		payer
+			.submit(&Call::submit_task(&order), Some(by))
+			.await
+			.is_err(),
+		"a prompt of 5,000 bytes was taken"
+	);
+	Ok(())
+}
+
+/// A result from somebody who is not the miner, and a replayed one.
+async fn results(grid: &Grid, chain: &Chain, payer: &Submitter) -> Result<()> {
+	let mut history = History::from_now(chain);
+	let task = submit(payer, &good(grid)).await?;
+	let receipt = receipt(grid, payer.key());
+	let signature = payer.key().sign(&receipt.payload(&chain.genesis()));
+	let foreign = Call::submit_result(task, &receipt, &signature);
+	refused(payer, &foreign).await.context("a foreign result")?;
+
+	history.until_over(&[task], AUDITED).await?;
+	let delivered = chain.latest().await?.receipt(task).await?;
+	let delivered = delivered.context("a receipt")?;
+	let worker = Operator::miners()
+		.iter()
+		.map(Operator::worker_key)
+		.collect::<Result<Vec<_>>>()?
+		.into_iter()
+		.find(|worker| worker.public() == delivered.worker_key)
+		.context("another miner's receipt")?;
+	let signature = worker.sign(&delivered.payload(&chain.genesis()));
+	let again = Call::submit_result(task, &delivered, &signature);
+	refused(payer, &again).await.context("a replayed result")
+}
+
+async fn refused(payer: &Submitter, result: &Call) -> Result<()> {
+	let error = payer
+		.submit(result, None)
+		.await
+		.err()
+		.context("was taken")?;
+	ensure!(
+		error
+			.dispatch_error()
+			.is_some_and(|error| error.starts_with("Tasks::")),
+		"{error}"
+	);
+	Ok(())
+}
+
+/// A profile of the demo model that its creator has not registered.
+fn changed(grid: &Grid) -> Profile {
+	let mut profile = grid.terms.clone();
+	profile.context -= 1;
+	profile
+}

@@ -1,0 +1,65 @@
+//! One grid on which nothing goes wrong, for all that can share it.
+
+use crate::{clients, doors};
+use anyhow::{Context, Result, ensure};
+use futures::future::{LocalBoxFuture, join_all};
+use infergrid_tests::{
+	grid::{Grid, Setup},
+	keys::PAYERS,
+};
+
+/// Tasks of many tests at once find room, and need not wait for each other.
+const CAPACITY: u32 = 16;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_are_served_and_every_door_refuses_what_it_should() -> Result<()> {
+	let setup = Setup {
+		capacity: CAPACITY,
+		..Setup::default()
+	};
+	let grid = Grid::start("healthy", &setup).await?;
+	let result = all(&grid).await;
+	grid.end(result)
+}
+
+async fn all(grid: &Grid) -> Result<()> {
+	let chain = grid.chain().await?;
+	let [payer, other, streaming, _] = PAYERS;
+	let parts: [(&'static str, LocalBoxFuture<'_, Result<()>>); 8] = [
+		("a chat", Box::pin(clients::chat(grid))),
+		("the Polkadot.js client", Box::pin(clients::polkadot(grid))),
+		(
+			"the OpenAI SDK for Node",
+			Box::pin(clients::openai_node(grid)),
+		),
+		(
+			"the OpenAI SDK for Python",
+			Box::pin(clients::openai_python(grid)),
+		),
+		("HTTP", Box::pin(doors::http::refuses(grid))),
+		("JSON-RPC", Box::pin(doors::rpc::refuses(grid))),
+		(
+			"extrinsics",
+			Box::pin(doors::extrinsics::refuses(grid, &chain, payer, other)),
+		),
+		(
+			"streams",
+			Box::pin(doors::streams::refuse(grid, &chain, streaming)),
+		),
+	];
+	let runs = parts.into_iter().map(|(name, part)| async move {
+		let result = part.await.context(name);
+		if result.is_ok() {
+			grid.say(&format!("{name} done"));
+		}
+		result
+	});
+	let wrong: Vec<String> = join_all(runs)
+		.await
+		.into_iter()
+		.filter_map(Result::err)
+		.map(|error| format!("{error:#}"))
+		.collect();
+	ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
+	Ok(())
+}

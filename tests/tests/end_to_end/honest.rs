@@ -1,0 +1,294 @@
+//! An honest miner is never condemned: two hundred audited requests at temperatures 0 and 1, with every
+//! sampling parameter, through real miners and real verifiers on a running chain.
+
+use anyhow::{Context, Result, bail, ensure};
+use futures::future::try_join_all;
+use infergrid_chain::{Chain, Event, Submitter, TaskOrder};
+use infergrid_checkpoint::Checkpoint;
+use infergrid_primitives::{
+	Balance, Hash, TaskId,
+	audit::{Measures, Verdict},
+	request::{SamplingParams, StopString},
+};
+use infergrid_swarm::{NodeSecret, Swarm, SwarmConfig, SwarmHandle};
+use infergrid_tests::{
+	all_kinds_of_questions,
+	client::{Sealed, order, peer_of, submit},
+	demo_model,
+	forge::sampling,
+	grid::{Grid, Setup},
+	history::{History, assigned, committee, delivered, paid, verdict},
+	keys::{Operator, PAYERS},
+};
+use std::{collections::HashSet, time::Duration};
+
+/// Of the same question at the same temperature, each with other sampling parameters.
+const ROUNDS: u64 = 6;
+/// Every so-manieth request seals its prompt.
+const SEALED: usize = 8;
+const LEAST: usize = 200;
+const CAPACITY: u32 = 128;
+const SOON: Duration = Duration::from_secs(300);
+const AUDITED: Duration = Duration::from_secs(600);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_honest_answers_pass_their_audits() -> Result<()> {
+	let setup = Setup {
+		capacity: CAPACITY,
+		gateway: false,
+		..Setup::default()
+	};
+	let grid = Grid::start("honest", &setup).await?;
+	let result = run(&grid).await;
+	grid.end(result)
+}
+
+/// A request, and its prompt where the chain does not see it.
+struct Request {
+	order: TaskOrder,
+	sealed: Option<Sealed>,
+}
+
+fn requests(grid: &Grid, genesis: &Hash) -> Result<Vec<Request>> {
+	let checkpoint = Checkpoint::open(demo_model())?;
+	let mut requests = Vec::new();
+	for round in 0..ROUNDS {
+		for question in all_kinds_of_questions()? {
+			for temperature in [0.0, 1.0] {
+				let number = requests.len();
+				let mut params = sampling(temperature, [16, 48, 96][number % 3]);
+				vary(&mut params, round)?;
+				let max_fee = grid.terms.reference_output;
+				let mut order = order(grid, &question, params, max_fee);
+				order.user_nonce = number as u64;
+				let sealed = if number % SEALED == SEALED - 1 {
+					let sealed = Sealed {
+						salt: [number as u8; 32],
+						prompt: checkpoint.encode_inline(&question)?,
+					};
+					order.input = sealed.input(genesis);
+					Some(sealed)
+				} else {
+					None
+				};
+				requests.push(Request { order, sealed });
+			}
+		}
+	}
+	Ok(requests)
+}
+
+/// Every sampling parameter has its turn.
+fn vary(params: &mut SamplingParams, round: u64) -> Result<()> {
+	match round {
+		1 => params.top_p_micros = 900_000,
+		2 => params.top_k = 20,
+		3 => params.frequency_penalty_micros = 300_000,
+		4 => params.presence_penalty_micros = 500_000,
+		5 => {
+			let stop: Result<StopString, _> = b"the".to_vec().try_into();
+			let stop = stop.ok().context("a short stop string")?;
+			let pushed = params.stop.try_push(stop);
+			pushed.ok().context("one stop string")?;
+		}
+		_ => {}
+	}
+	Ok(())
+}
+
+async fn run(grid: &Grid) -> Result<()> {
+	let chain = grid.chain().await?;
+	let genesis = chain.genesis();
+	let mut history = History::from_now(&chain);
+	let requests = requests(grid, &genesis)?;
+	let payers = PAYERS
+		.iter()
+		.map(|uri| grid.submitter(&chain, uri))
+		.collect::<Result<Vec<_>>>()?;
+	let config = SwarmConfig::new(NodeSecret::new([6; 32]), Vec::new(), genesis);
+	let (swarm, node) = Swarm::start(config, None).await?;
+	let asking = requests
+		.iter()
+		.zip(payers.iter().cycle())
+		.map(|(request, payer)| ask(grid, &chain, &swarm, payer, request));
+	let tasks = try_join_all(asking).await;
+	node.shutdown().await;
+	let tasks = tasks?;
+	grid.say("every request is on chain, every sealed prompt with its miner");
+
+	history.until_over(&tasks, AUDITED).await?;
+	grid.say("every task is over");
+	let mut counts = Counts::default();
+	for (task, request) in tasks.iter().zip(&requests) {
+		counts
+			.add(&chain, history.events(), *task, request)
+			.await
+			.with_context(|| format!("task {task}, {:?}", request.order.params))?;
+	}
+	unpunished(history.events())?;
+	let view = chain.latest().await?;
+	for payer in &payers {
+		let funds = view.funds(&payer.account()).await?;
+		ensure!(funds.reserved == 0, "{} plancks are stuck", funds.reserved);
+	}
+	counts.judge()
+}
+
+/// Submits a request and brings its miner the prompt, if the chain does not.
+async fn ask(
+	grid: &Grid,
+	chain: &Chain,
+	swarm: &SwarmHandle,
+	payer: &Submitter,
+	request: &Request,
+) -> Result<TaskId> {
+	let mut history = History::from_now(chain);
+	let task = submit(payer, &request.order).await?;
+	if let Some(sealed) = &request.sealed {
+		let miner = history
+			.until("assignment", SOON, |events| assigned(events, task))
+			.await?;
+		let to = peer_of(chain, &grid.profile, &miner).await?;
+		let me = swarm.peer_id().to_bytes();
+		let delivery = sealed.delivery(&chain.genesis(), task, payer.key(), &me);
+		let mut answer = swarm.infer(&to, delivery).await?;
+		while let Some(part) = answer.next().await {
+			part?;
+		}
+	}
+	Ok(task)
+}
+
+/// Nobody lost anything, and nobody kept the others waiting.
+fn unpunished(events: &[Event]) -> Result<()> {
+	let wrong = events.iter().find(|event| {
+		matches!(
+			event,
+			Event::Slashed(_)
+				| Event::Ejected(_)
+				| Event::MinerPunished(_)
+				| Event::VerifierPunished(_)
+				| Event::TaskMissed(_)
+				| Event::AuditRedrawn(_)
+		)
+	});
+	match wrong {
+		None => Ok(()),
+		Some(event) => bail!("everybody was honest, but: {event:?}"),
+	}
+}
+
+/// What was found in all audits together.
+#[derive(Debug, Default)]
+struct Counts {
+	greedy: usize,
+	hot: usize,
+	sealed: usize,
+	tokens: u32,
+	fees: Balance,
+	shares: Balance,
+	worst: Measures,
+	miners: HashSet<[u8; 32]>,
+}
+
+impl Counts {
+	/// Adds a task, which must have been audited by all verifiers, found right by each, and paid.
+	async fn add(
+		&mut self,
+		chain: &Chain,
+		events: &[Event],
+		task: TaskId,
+		request: &Request,
+	) -> Result<()> {
+		let receipts = delivered(events, task);
+		let [receipt] = receipts[..] else {
+			bail!("delivered {} times", receipts.len());
+		};
+		let found = verdict(events, task);
+		ensure!(found == Some(Verdict::Valid), "found {found:?}");
+		let fee = paid(events, task)?;
+		ensure!(fee == Some(receipt.fee), "{fee:?} paid of {}", receipt.fee);
+		let committee = committee(events, task).context("no committee")?;
+		let verifiers = Operator::verifiers();
+		ensure!(
+			committee.iter().collect::<HashSet<_>>().len() == verifiers.len(),
+			"a committee of {}",
+			committee.len()
+		);
+		let view = chain.latest().await?;
+		let votes = committee
+			.iter()
+			.map(|member| view.vote(receipt.audit, member));
+		for vote in try_join_all(votes).await? {
+			let vote = vote.context("a verifier did not vote")?;
+			ensure!(vote.verdict == Verdict::Valid, "{vote:?}");
+			let measures = vote.measures;
+			ensure!(measures.positions == receipt.n_out, "{measures:?}");
+			self.worst = worse(&self.worst, &measures);
+		}
+		match request.order.params.temperature_micros {
+			0 => self.greedy += 1,
+			_ => self.hot += 1,
+		}
+		self.sealed += usize::from(request.sealed.is_some());
+		self.tokens += receipt.n_out;
+		self.fees += receipt.fee;
+		self.shares += shares(events, task);
+		self.miners.insert(receipt.miner);
+		Ok(())
+	}
+
+	fn judge(self) -> Result<()> {
+		let Self {
+			greedy,
+			hot,
+			sealed,
+			tokens,
+			fees,
+			shares,
+			worst,
+			miners,
+		} = self;
+		println!(
+			"{greedy} requests at temperature 0 and {hot} at temperature 1, {sealed} of them with sealed \
+			 prompts; all audited by three verifiers and paid; {tokens} tokens by {} miners; the worst \
+			 of all votes: {worst:?}",
+			miners.len()
+		);
+		ensure!(greedy + hot >= LEAST, "only {} requests", greedy + hot);
+		ensure!(greedy.abs_diff(hot) <= 1, "{greedy} and {hot}");
+		ensure!(
+			miners.len() == 2,
+			"the work went to {} miners",
+			miners.len()
+		);
+		ensure!(shares == fees, "fees of {fees}, shares of {shares}");
+		Ok(())
+	}
+}
+
+/// What was paid out for a task.
+fn shares(events: &[Event], task: TaskId) -> Balance {
+	let shares = events.iter().filter_map(|event| match event {
+		Event::TaskSettled(event) if event.task == task => Some(event.shares),
+		_ => None,
+	});
+	shares
+		.map(|shares| shares.miner + shares.creator + shares.treasury)
+		.sum()
+}
+
+/// The worse of two in each respect; of positions and exact tokens those of the worse share.
+fn worse(a: &Measures, b: &Measures) -> Measures {
+	let missed = |measures: &Measures| measures.positions - measures.exact_tokens;
+	let less_exact = if missed(a) > missed(b) { a } else { b };
+	Measures {
+		exponent_mismatches: a.exponent_mismatches.max(b.exponent_mismatches),
+		mantissa_mean_milli: a.mantissa_mean_milli.max(b.mantissa_mean_milli),
+		mantissa_median_milli: a.mantissa_median_milli.max(b.mantissa_median_milli),
+		hard_margins: a.hard_margins.max(b.hard_margins),
+		exact_tokens: less_exact.exact_tokens,
+		positions: less_exact.positions,
+		mean_margin_milli: a.mean_margin_milli.max(b.mean_margin_milli),
+	}
+}
