@@ -108,6 +108,15 @@ pub fn committee(events: &[Event], task: TaskId) -> Option<Vec<AccountBytes>> {
 	})
 }
 
+/// Every task.
+pub fn submitted(events: &[Event]) -> Vec<TaskId> {
+	let submitted = events.iter().filter_map(|event| match event {
+		Event::TaskSubmitted(event) => Some(event.task),
+		_ => None,
+	});
+	submitted.collect()
+}
+
 /// The first task of a payer.
 pub fn submitted_by(events: &[Event], payer: &AccountBytes) -> Option<TaskId> {
 	events.iter().find_map(|event| match event {

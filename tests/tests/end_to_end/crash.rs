@@ -7,7 +7,7 @@ use infergrid_primitives::{AccountBytes, TaskId, audit::Verdict, request::Sampli
 use infergrid_tests::{
 	client::{chat_body, order, submit},
 	grid::{Grid, Setup},
-	history::{History, assigned, committee, delivered, paid, submitted_by, verdict},
+	history::{History, assigned, committee, delivered, paid, submitted, submitted_by, verdict},
 	keys::{GATEWAY, Operator, PAYERS},
 	process::Process,
 	wait::eventually,
@@ -61,12 +61,13 @@ async fn run(grid: &mut Grid) -> Result<()> {
 
 	// Whoever was down works again.
 	let (after, ()) = tokio::try_join!(submit(&by_third, &order), answers(&url))?;
-	let interrupted = [by_workers, by_node, by_gateway];
-	history
-		.until_over(&[&interrupted[..], &[after]].concat(), AUDITED)
-		.await?;
+	let known = [by_workers, by_node, by_gateway, after];
+	history.until_over(&known, AUDITED).await?;
+	// The gateway's answer was a task, too, and so was each attempt at it.
+	let all = submitted(history.events());
+	history.until_over(&all, AUDITED).await?;
 	let events = history.events();
-	for task in interrupted {
+	for task in all {
 		let fee = paid(events, task)?;
 		ensure!(
 			fee != Some(0) && fee <= Some(max_fee),

@@ -24,8 +24,8 @@ use std::{collections::HashSet, time::Duration};
 
 /// Of the same question at the same temperature, each with other sampling parameters.
 const ROUNDS: u64 = 6;
-/// Every so-manieth request seals its prompt.
-const SEALED: usize = 8;
+/// Of so many requests one seals its prompt.
+const SEALED: usize = 7;
 const LEAST: usize = 200;
 const CAPACITY: u32 = 128;
 const SOON: Duration = Duration::from_secs(300);

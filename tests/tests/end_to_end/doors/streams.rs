@@ -35,13 +35,13 @@ pub(crate) async fn refuse(grid: &Grid, chain: &Chain, uri: &str) -> Result<()> 
 		.until("assignment", SOON, |events| assigned(events, task))
 		.await?;
 	let to = peer_of(chain, &grid.profile, &miner).await?;
-	// Others have work on this grid. One block more, and the miner knows of it, too.
+	// Others have work on this grid. Two blocks more, and the miner knows of it, too.
 	let foreign = history
 		.until("audit of another task", SOON, |events| {
 			audit_of_another(events, task)
 		})
 		.await?;
-	chain.reach(chain.finalized() + 1, SOON).await?;
+	chain.reach(chain.finalized() + 2, SOON).await?;
 
 	let config = SwarmConfig::new(NodeSecret::new([5; 32]), Vec::new(), genesis);
 	let (swarm, node) = Swarm::start(config, None).await?;
