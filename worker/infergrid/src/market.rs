@@ -140,7 +140,7 @@ impl GridMarket {
 					let now = view.block().number;
 					self.grid.ledger.note(now, &events);
 					recovery.submitted(&view, &events).await?;
-					if now % PRUNE_EVERY == 0 {
+					if now.is_multiple_of(PRUNE_EVERY) {
 						self.prune(now)?;
 					}
 				}

@@ -115,6 +115,10 @@ impl SwarmHandle {
 
 /// The next part of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(
+	clippy::large_enum_variant,
+	reason = "there is one receipt an answer, and it is never stored"
+)]
 pub enum Answer {
 	/// The next token ids; never empty.
 	Tokens(Vec<TokenId>),

@@ -39,6 +39,10 @@ impl fmt::Debug for InferRequest {
 /// One frame of an answer. In order: one `Accepted`, any number of `Tokens`, one `Done`; `Refused`
 /// may take the place of any of them and ends the answer.
 #[derive(Clone, PartialEq, Eq, Encode, Decode)]
+#[expect(
+	clippy::large_enum_variant,
+	reason = "there is one receipt an answer, and it is never stored"
+)]
 pub enum InferFrame {
 	/// The request is valid and queued.
 	#[codec(index = 0)]

@@ -315,12 +315,10 @@ impl Node {
 			SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event {
 				peer,
 				connection,
-				result,
+				result: Err(error),
 			})) => {
-				if let Err(error) = result {
-					tracing::debug!(%peer, %error, "connection closed: no sign of life");
-					self.network.close_connection(connection);
-				}
+				tracing::debug!(%peer, %error, "connection closed: no sign of life");
+				self.network.close_connection(connection);
 			}
 			SwarmEvent::ConnectionEstablished { peer_id, .. } => {
 				for command in self.waiting.remove(&peer_id).unwrap_or_default() {
@@ -331,17 +329,15 @@ impl Node {
 				peer_id: Some(peer),
 				error,
 				..
-			} => {
-				// A connection from the other side may have come first.
-				if !self.network.is_connected(&peer) {
-					let reason = error.to_string();
-					for command in self.waiting.remove(&peer).unwrap_or_default() {
-						let error = CallError::Connect {
-							peer: PeerId(peer),
-							reason: reason.clone(),
-						};
-						drop(command.reply.send(Err(error)));
-					}
+			} if !self.network.is_connected(&peer) => {
+				// Otherwise a connection from the other side came first.
+				let reason = error.to_string();
+				for command in self.waiting.remove(&peer).unwrap_or_default() {
+					let error = CallError::Connect {
+						peer: PeerId(peer),
+						reason: reason.clone(),
+					};
+					drop(command.reply.send(Err(error)));
 				}
 			}
 			SwarmEvent::NewListenAddr { address, .. } => {

@@ -358,7 +358,7 @@ async fn react(miner: &Miner, view: &View, events: Vec<Event>) -> Result<Vec<Arc
 			_ => {}
 		}
 	}
-	if now % PRUNE_EVERY == 0 {
+	if now.is_multiple_of(PRUNE_EVERY) {
 		miner.journal.prune(now)?;
 	}
 	Ok(begun)
