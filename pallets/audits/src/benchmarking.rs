@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use frame_benchmarking::v2::*;
 use infergrid_agenda::{Agenda as _, Costs};
 use infergrid_primitives::{
-	AuditId, Hash,
+	AuditId, BlockNumber, Hash,
 	audit::{FINGERPRINT_LEN, Measures, Verdict, Vote},
 	market::{Audits as AuditsTrait, Registry, Work},
 };
@@ -45,6 +45,12 @@ fn audit<T: Config>(verifiers: u32) -> Result<AuditId, BenchmarkError> {
 	AuditsPallet::<T>::submit(work).map_err(|_| BenchmarkError::Stop("work is refused"))
 }
 
+/// The end of a window that is open when the benchmark runs, which it does one block after its
+/// set-up.
+fn open_until<T: Config>() -> BlockNumber {
+	AuditsPallet::<T>::now().saturating_add(1)
+}
+
 /// Puts `audit` into the hands of a full committee.
 fn seat<T: Config>(id: AuditId) -> Result<CommitteeOf<T>, BenchmarkError> {
 	let mut audit = stored::<T>(id)?;
@@ -55,7 +61,7 @@ fn seat<T: Config>(id: AuditId) -> Result<CommitteeOf<T>, BenchmarkError> {
 		return Err(BenchmarkError::Stop("not enough verifiers"));
 	}
 	let committee: CommitteeOf<T> = BoundedVec::truncate_from(drawn);
-	let until = AuditsPallet::<T>::now();
+	let until = open_until::<T>();
 	audit.phase = Phase::Committing {
 		round: 0,
 		randomness: [7; 32],
@@ -77,7 +83,7 @@ fn commit<T: Config>(id: AuditId, members: &[AccountIdOf<T>], vote: &Vote) {
 
 fn reveals<T: Config>(id: AuditId, committee: &CommitteeOf<T>) -> Result<(), BenchmarkError> {
 	let mut audit = stored::<T>(id)?;
-	let until = AuditsPallet::<T>::now();
+	let until = open_until::<T>();
 	audit.phase = Phase::Revealing {
 		round: 0,
 		randomness: [7; 32],
@@ -193,7 +199,10 @@ mod benches {
 	fn service_idle() -> Result<(), BenchmarkError> {
 		let id = audit::<T>(0)?;
 		keep_outputs::<T>();
-		Probation::<T>::insert(&stored::<T>(id)?.work.miner, T::ProbationPasses::get());
+		let mut sampled = stored::<T>(id)?;
+		sampled.work.always = false;
+		Probation::<T>::insert(&sampled.work.miner, T::ProbationPasses::get());
+		Audits::<T>::insert(id, sampled);
 		AuditRate::<T>::put(Perbill::zero());
 		let now = AuditsPallet::<T>::now()
 			.saturating_add(T::DrawSkip::get())
@@ -231,7 +240,7 @@ mod benches {
 		let committee = seat::<T>(id)?;
 		let last: Vec<_> = committee.iter().rev().take(1).cloned().collect();
 		commit::<T>(id, &last, &vote(Verdict::Valid));
-		let now = AuditsPallet::<T>::now().saturating_add(1);
+		let now = open_until::<T>().saturating_add(1);
 
 		#[block]
 		{
@@ -264,7 +273,7 @@ mod benches {
 				},
 			);
 		}
-		let now = AuditsPallet::<T>::now().saturating_add(1);
+		let now = open_until::<T>().saturating_add(1);
 
 		#[block]
 		{

@@ -1,89 +1,168 @@
-//! Weights of the calls. Estimated from storage access, for at most 128 operators in a list and 16
-//! profiles of a model; to be replaced by benchmarks on the reference machine.
+//! Weights of `pallet_models`, written by `scripts/weights`: change the benchmarks, not this file.
+//!
+//! 2026-11-21, Intel(R) Xeon(R) Processor, 20 steps, 10 repetitions. Reference time in picoseconds,
+//! proof size in bytes; database reads and writes cost what the runtime says.
 
 use core::marker::PhantomData;
-use frame_support::{
-	traits::Get,
-	weights::{Weight, constants::RocksDbWeight},
+use polkadot_sdk::{
+	frame_support::{
+		traits::Get,
+		weights::{Weight, constants::RocksDbWeight},
+	},
+	frame_system,
 };
-use polkadot_sdk::*;
 
-/// Weights of `pallet-models`.
+/// What each benchmarked call or piece of work costs.
 pub trait WeightInfo {
-	/// Deposit included.
+	/// `register_model`.
 	fn register_model() -> Weight;
-	/// Deposit included.
+	/// `register_profile`.
 	fn register_profile() -> Weight;
-	/// Into a full list of miners.
+	/// `set_offer`.
 	fn set_offer() -> Weight;
-	/// Out of a full list of miners.
+	/// `withdraw_offer`.
 	fn withdraw_offer() -> Weight;
-	/// Into a full list of verifiers.
+	/// `stand`.
 	fn stand() -> Weight;
-	/// Out of a full list of verifiers.
+	/// `stand_down`.
 	fn stand_down() -> Weight;
-	/// Clearing a model with as many profiles and verifiers as there can be.
+	/// `retire_model`.
 	fn retire_model() -> Weight;
-	/// Drawing a miner from a full list.
+	/// `assign`.
 	fn assign() -> Weight;
-	/// Drawing a committee of `n` from a full list.
+	/// `draw_verifiers`, n from 1 to 4.
 	fn draw_verifiers(n: u32) -> Weight;
-	/// Giving capacity back.
+	/// `release`.
 	fn release() -> Weight;
 }
 
-/// Weights with the runtime's database costs.
+/// The benchmarked weights with the runtime's database costs.
+#[derive(Debug)]
 pub struct SubstrateWeight<T>(PhantomData<T>);
 
 macro_rules! weights {
 	($db:ty) => {
+		// Storage: `Models::Models` (r:1 w:1)
+		// Proof: `Models::Models` (`max_values`: None, `max_size`: Some(245), added: 2720, mode: `MaxEncodedLen`)
+		// Storage: `Balances::Holds` (r:1 w:1)
+		// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(175), added: 2650, mode: `MaxEncodedLen`)
 		fn register_model() -> Weight {
-			Weight::from_parts(45_000_000, 4_200)
+			Weight::from_parts(91_405_000, 3_710)
 				.saturating_add(<$db>::get().reads(2))
 				.saturating_add(<$db>::get().writes(2))
 		}
+		// Storage: `Models::Profiles` (r:1 w:1)
+		// Proof: `Models::Profiles` (`max_values`: None, `max_size`: Some(180), added: 2655, mode: `MaxEncodedLen`)
+		// Storage: `Models::Models` (r:1 w:1)
+		// Proof: `Models::Models` (`max_values`: None, `max_size`: Some(245), added: 2720, mode: `MaxEncodedLen`)
+		// Storage: `Models::ProfilesOf` (r:1 w:1)
+		// Proof: `Models::ProfilesOf` (`max_values`: None, `max_size`: Some(561), added: 3036, mode: `MaxEncodedLen`)
+		// Storage: `Balances::Holds` (r:1 w:1)
+		// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(175), added: 2650, mode: `MaxEncodedLen`)
 		fn register_profile() -> Weight {
-			Weight::from_parts(70_000_000, 8_000)
+			Weight::from_parts(123_470_000, 4_026)
 				.saturating_add(<$db>::get().reads(4))
 				.saturating_add(<$db>::get().writes(4))
 		}
+		// Storage: `RoleStaking::Workers` (r:1 w:0)
+		// Proof: `RoleStaking::Workers` (`max_values`: None, `max_size`: Some(80), added: 2555, mode: `MaxEncodedLen`)
+		// Storage: `Models::Profiles` (r:1 w:0)
+		// Proof: `Models::Profiles` (`max_values`: None, `max_size`: Some(180), added: 2655, mode: `MaxEncodedLen`)
+		// Storage: `Models::Models` (r:1 w:0)
+		// Proof: `Models::Models` (`max_values`: None, `max_size`: Some(245), added: 2720, mode: `MaxEncodedLen`)
+		// Storage: `RoleStaking::Bonds` (r:65 w:0)
+		// Proof: `RoleStaking::Bonds` (`max_values`: None, `max_size`: Some(734), added: 3209, mode: `MaxEncodedLen`)
+		// Storage: `Session::CurrentIndex` (r:1 w:0)
+		// Proof: `Session::CurrentIndex` (`max_values`: Some(1), `max_size`: None, mode: `Measured`)
+		// Storage: `Models::Miners` (r:1 w:1)
+		// Proof: `Models::Miners` (`max_values`: None, `max_size`: Some(2098), added: 4573, mode: `MaxEncodedLen`)
+		// Storage: `Models::Offers` (r:2 w:2)
+		// Proof: `Models::Offers` (`max_values`: None, `max_size`: Some(332), added: 2807, mode: `MaxEncodedLen`)
 		fn set_offer() -> Weight {
-			Weight::from_parts(600_000_000, 340_000)
-				.saturating_add(<$db>::get().reads(135))
+			Weight::from_parts(676_422_000, 209_575)
+				.saturating_add(<$db>::get().reads(72))
 				.saturating_add(<$db>::get().writes(3))
 		}
+		// Storage: `RoleStaking::Workers` (r:1 w:0)
+		// Proof: `RoleStaking::Workers` (`max_values`: None, `max_size`: Some(80), added: 2555, mode: `MaxEncodedLen`)
+		// Storage: `Models::Miners` (r:1 w:1)
+		// Proof: `Models::Miners` (`max_values`: None, `max_size`: Some(2098), added: 4573, mode: `MaxEncodedLen`)
+		// Storage: `Models::Offers` (r:1 w:1)
+		// Proof: `Models::Offers` (`max_values`: None, `max_size`: Some(332), added: 2807, mode: `MaxEncodedLen`)
 		fn withdraw_offer() -> Weight {
-			Weight::from_parts(35_000_000, 8_000)
+			Weight::from_parts(101_982_000, 5_563)
 				.saturating_add(<$db>::get().reads(3))
 				.saturating_add(<$db>::get().writes(2))
 		}
+		// Storage: `RoleStaking::Workers` (r:1 w:0)
+		// Proof: `RoleStaking::Workers` (`max_values`: None, `max_size`: Some(80), added: 2555, mode: `MaxEncodedLen`)
+		// Storage: `Models::Profiles` (r:1 w:0)
+		// Proof: `Models::Profiles` (`max_values`: None, `max_size`: Some(180), added: 2655, mode: `MaxEncodedLen`)
+		// Storage: `Models::Models` (r:1 w:0)
+		// Proof: `Models::Models` (`max_values`: None, `max_size`: Some(245), added: 2720, mode: `MaxEncodedLen`)
+		// Storage: `RoleStaking::Bonds` (r:65 w:0)
+		// Proof: `RoleStaking::Bonds` (`max_values`: None, `max_size`: Some(734), added: 3209, mode: `MaxEncodedLen`)
+		// Storage: `Session::CurrentIndex` (r:1 w:0)
+		// Proof: `Session::CurrentIndex` (`max_values`: Some(1), `max_size`: None, mode: `Measured`)
+		// Storage: `Models::Verifiers` (r:1 w:1)
+		// Proof: `Models::Verifiers` (`max_values`: None, `max_size`: Some(2098), added: 4573, mode: `MaxEncodedLen`)
 		fn stand() -> Weight {
-			Weight::from_parts(590_000_000, 340_000)
-				.saturating_add(<$db>::get().reads(133))
+			Weight::from_parts(651_706_000, 209_575)
+				.saturating_add(<$db>::get().reads(70))
 				.saturating_add(<$db>::get().writes(1))
 		}
+		// Storage: `RoleStaking::Workers` (r:1 w:0)
+		// Proof: `RoleStaking::Workers` (`max_values`: None, `max_size`: Some(80), added: 2555, mode: `MaxEncodedLen`)
+		// Storage: `Models::Verifiers` (r:1 w:1)
+		// Proof: `Models::Verifiers` (`max_values`: None, `max_size`: Some(2098), added: 4573, mode: `MaxEncodedLen`)
 		fn stand_down() -> Weight {
-			Weight::from_parts(30_000_000, 8_000)
+			Weight::from_parts(65_469_000, 5_563)
 				.saturating_add(<$db>::get().reads(2))
 				.saturating_add(<$db>::get().writes(1))
 		}
+		// Storage: `Models::Models` (r:1 w:1)
+		// Proof: `Models::Models` (`max_values`: None, `max_size`: Some(245), added: 2720, mode: `MaxEncodedLen`)
+		// Storage: `Balances::Holds` (r:1 w:1)
+		// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(175), added: 2650, mode: `MaxEncodedLen`)
+		// Storage: `Models::ProfilesOf` (r:1 w:1)
+		// Proof: `Models::ProfilesOf` (`max_values`: None, `max_size`: Some(561), added: 3036, mode: `MaxEncodedLen`)
+		// Storage: `Models::Verifiers` (r:16 w:16)
+		// Proof: `Models::Verifiers` (`max_values`: None, `max_size`: Some(2098), added: 4573, mode: `MaxEncodedLen`)
+		// Storage: `Models::Profiles` (r:0 w:16)
+		// Proof: `Models::Profiles` (`max_values`: None, `max_size`: Some(180), added: 2655, mode: `MaxEncodedLen`)
 		fn retire_model() -> Weight {
-			Weight::from_parts(900_000_000, 70_000)
-				.saturating_add(<$db>::get().reads(36))
-				.saturating_add(<$db>::get().writes(37))
+			Weight::from_parts(3_260_853_000, 74_158)
+				.saturating_add(<$db>::get().reads(19))
+				.saturating_add(<$db>::get().writes(35))
 		}
+		// Storage: `Models::Miners` (r:1 w:0)
+		// Proof: `Models::Miners` (`max_values`: None, `max_size`: Some(2098), added: 4573, mode: `MaxEncodedLen`)
+		// Storage: `Models::Offers` (r:64 w:1)
+		// Proof: `Models::Offers` (`max_values`: None, `max_size`: Some(332), added: 2807, mode: `MaxEncodedLen`)
+		// Storage: `RoleStaking::Bonds` (r:64 w:0)
+		// Proof: `RoleStaking::Bonds` (`max_values`: None, `max_size`: Some(734), added: 3209, mode: `MaxEncodedLen`)
+		// Storage: `Session::CurrentIndex` (r:1 w:0)
+		// Proof: `Session::CurrentIndex` (`max_values`: Some(1), `max_size`: None, mode: `Measured`)
 		fn assign() -> Weight {
-			Weight::from_parts(1_500_000_000, 700_000)
-				.saturating_add(<$db>::get().reads(258))
+			Weight::from_parts(1_131_518_000, 206_366)
+				.saturating_add(<$db>::get().reads(130))
 				.saturating_add(<$db>::get().writes(1))
 		}
-		fn draw_verifiers(n: u32) -> Weight {
-			Weight::from_parts(650_000_000, 340_000)
-				.saturating_add(Weight::from_parts(12_000_000, 0).saturating_mul(n.into()))
-				.saturating_add(<$db>::get().reads(130))
+		// Storage: `Models::Verifiers` (r:1 w:0)
+		// Proof: `Models::Verifiers` (`max_values`: None, `max_size`: Some(2098), added: 4573, mode: `MaxEncodedLen`)
+		// Storage: `RoleStaking::Bonds` (r:64 w:0)
+		// Proof: `RoleStaking::Bonds` (`max_values`: None, `max_size`: Some(734), added: 3209, mode: `MaxEncodedLen`)
+		// Storage: `Session::CurrentIndex` (r:1 w:0)
+		// Proof: `Session::CurrentIndex` (`max_values`: Some(1), `max_size`: None, mode: `Measured`)
+		fn draw_verifiers(_n: u32) -> Weight {
+			Weight::from_parts(542_090_991, 206_366).saturating_add(<$db>::get().reads(66))
 		}
+		// Storage: `Models::Offers` (r:1 w:1)
+		// Proof: `Models::Offers` (`max_values`: None, `max_size`: Some(332), added: 2807, mode: `MaxEncodedLen`)
+		// Storage: `Models::Miners` (r:1 w:0)
+		// Proof: `Models::Miners` (`max_values`: None, `max_size`: Some(2098), added: 4573, mode: `MaxEncodedLen`)
 		fn release() -> Weight {
-			Weight::from_parts(20_000_000, 8_000)
+			Weight::from_parts(39_131_000, 5_563)
 				.saturating_add(<$db>::get().reads(2))
 				.saturating_add(<$db>::get().writes(1))
 		}

@@ -41,6 +41,8 @@ fn fill_candidates<T: Config>() -> Result<(), BenchmarkError>
 where
 	T::Currency: Mutate<T::AccountId>,
 {
+	// The genesis may have candidates of its own.
+	Candidates::<T>::kill();
 	for index in 0..T::MaxCandidates::get() {
 		let who = operator::<T>(1_000 + index);
 		Pallet::<T>::do_bond(&who, Role::Validator, T::MinValidatorBond::get(), 0)?;

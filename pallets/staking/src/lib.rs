@@ -44,7 +44,8 @@
 // The macros' storage prefixes have no use for it.
 #![allow(
 	missing_debug_implementations,
-	reason = "the types that FRAME's macros make have none"
+	clippy::expect_used,
+	reason = "what FRAME's macros write"
 )]
 
 extern crate alloc;

@@ -165,4 +165,14 @@ mod tests {
 		let message = Device::Cuda(0).open().unwrap_err().to_string();
 		assert!(message.contains("--features cuda"), "{message}");
 	}
+	#[cfg(feature = "cuda")]
+	#[test]
+	fn a_machine_without_a_driver_is_told_what_to_install() {
+		// SAFETY: the driver's library has no initialiser that could misbehave.
+		if unsafe { libloading::Library::new("libcuda.so.1") }.is_ok() {
+			return;
+		}
+		let message = Device::Cuda(0).open().unwrap_err().to_string();
+		assert!(message.contains("install the NVIDIA driver"), "{message}");
+	}
 }

@@ -38,7 +38,10 @@ pub enum DeviceError {
 	)]
 	Driver { code: i32 },
 	/// No such GPU.
-	#[error("there is no CUDA device {index}: the driver shows {count}; choose one of cuda:0 to cuda:{}", count.saturating_sub(1))]
+	#[error(
+		"there is no CUDA device {index}: the driver shows {count}, counted from cuda:0; choose one of \
+		 them, or the device \"cpu\""
+	)]
 	NoGpu { index: usize, count: i32 },
 	/// The compiler of kernels is missing.
 	#[error(

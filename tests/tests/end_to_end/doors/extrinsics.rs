@@ -39,15 +39,27 @@ fn receipt(grid: &Grid, worker: &Key) -> Receipt {
 /// How long a task may take with everything around it.
 const AUDITED: Duration = Duration::from_secs(600);
 
-/// Tries every call in the name of `uri`, and one that leaves a gap in the nonces in that of `other`.
+/// Tries every call in the name of `uri`, and those that the runtime cannot decode in that of `other`.
 pub(crate) async fn refuses(grid: &Grid, chain: &Chain, uri: &str, other: &str) -> Result<()> {
 	let payer = grid.submitter(chain, uri)?;
 	tokio::try_join!(
 		calls(grid, chain, &payer),
 		results(grid, chain, &payer),
-		oversized(grid, chain, grid.submitter(chain, other)?),
+		oversized(grid, grid.submitter(chain, other)?),
 	)?;
 	Ok(())
+}
+
+fn terms() -> OfferTerms {
+	OfferTerms {
+		price: Price {
+			input: 1,
+			output: 1,
+		},
+		capacity: 1,
+		peer: vec![1],
+		address: b"/ip4/127.0.0.1/tcp/1".to_vec(),
+	}
 }
 
 fn good(grid: &Grid) -> TaskOrder {
@@ -62,15 +74,7 @@ async fn calls(grid: &Grid, chain: &Chain, payer: &Submitter) -> Result<()> {
 		change(&mut order);
 		Call::submit_task(&order)
 	};
-	let terms = OfferTerms {
-		price: Price {
-			input: 1,
-			output: 1,
-		},
-		capacity: 1,
-		peer: vec![1],
-		address: b"/ip4/127.0.0.1/tcp/1".to_vec(),
-	};
+	let terms = terms();
 	let vote = Vote {
 		verdict: Verdict::Valid,
 		measures: Measures::default(),
@@ -196,17 +200,29 @@ async fn calls(grid: &Grid, chain: &Chain, payer: &Submitter) -> Result<()> {
 	Ok(())
 }
 
-/// The bound of an inline prompt holds before anything is dispatched.
-async fn oversized(grid: &Grid, chain: &Chain, payer: Submitter) -> Result<()> {
+/// What the runtime cannot even decode is refused at once and takes no nonce: nobody waits for it.
+async fn oversized(grid: &Grid, payer: Submitter) -> Result<()> {
 	let mut order = good(grid);
 	order.input = TaskInput::Inline(vec![b'x'; 5_000]);
-	let by = chain.finalized() + 8;
+	let mut terms = terms();
+	terms.peer = vec![1; 500];
+	for (name, call) in [
+		("a prompt of 5,000 bytes", Call::submit_task(&order)),
+		(
+			"a peer id of 500 bytes",
+			Call::set_offer(&grid.profile, &terms),
+		),
+	] {
+		let answer = payer.submit(&call, None).await;
+		ensure!(
+			matches!(answer, Err(SubmitError::Refused { .. })),
+			"{name}: {answer:?}"
+		);
+	}
+	let answer = payer.submit(&Call::cancel_task(u64::MAX), None).await;
 	ensure!(
-		payer
-			.submit(&Call::submit_task(&order), Some(by))
-			.await
-			.is_err(),
-		"a prompt of 5,000 bytes was taken"
+		matches!(answer, Err(SubmitError::Dispatch { .. })),
+		"after what was refused: {answer:?}"
 	);
 	Ok(())
 }
