@@ -4,7 +4,7 @@ use infergrid_engine::{Device, Engine};
 use std::{
 	alloc::{GlobalAlloc, Layout, System},
 	fs,
-	path::Path,
+	path::PathBuf,
 	sync::atomic::{AtomicUsize, Ordering},
 };
 
@@ -40,7 +40,8 @@ fn step(engine: &Engine, capacity: usize) -> usize {
 
 #[test]
 fn a_step_costs_the_same_whatever_the_capacity() {
-	let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/qwen3");
+	let from =
+		PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("fixtures/qwen3");
 	let directory = tempfile::tempdir().unwrap();
 	let config = fs::read_to_string(from.join("config.json")).unwrap();
 	let longer = "\"max_position_embeddings\": 16384";

@@ -12,14 +12,10 @@ use infergrid_primitives::{
 	},
 	trace,
 };
-use std::{
-	fs,
-	ops::ControlFlow,
-	path::{Path, PathBuf},
-};
+use std::{fs, ops::ControlFlow, path::PathBuf};
 
 fn directory() -> PathBuf {
-	Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/demo")
+	PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap()).join("../../models/demo")
 }
 
 fn engine() -> Engine {

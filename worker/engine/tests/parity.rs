@@ -8,10 +8,7 @@ use safetensors::{
 	Dtype,
 	tensor::{TensorView, serialize_to_file},
 };
-use std::{
-	fs,
-	path::{Path, PathBuf},
-};
+use std::{fs, path::PathBuf};
 
 const FIXTURES: [&str; 6] = [
 	"llama-tied-llama3",
@@ -24,7 +21,7 @@ const FIXTURES: [&str; 6] = [
 const TOLERANCE: f64 = 1e-4;
 
 fn fixture(name: &str) -> PathBuf {
-	Path::new(env!("CARGO_MANIFEST_DIR"))
+	PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap())
 		.join("fixtures")
 		.join(name)
 }

@@ -14,7 +14,7 @@ use infergrid_primitives::{
 	},
 	trace,
 };
-use std::{fs, ops::ControlFlow, path::Path};
+use std::{fs, ops::ControlFlow, path::PathBuf};
 
 const GENESIS: Hash = [1; 32];
 const ANCHOR: Hash = [2; 32];
@@ -24,7 +24,7 @@ const OUTPUT_SALT: Hash = [5; 32];
 
 /// A fixture with `eos` as its end-of-sequence ids.
 fn engine(name: &str, eos: &[TokenId]) -> Engine {
-	let from = Path::new(env!("CARGO_MANIFEST_DIR"))
+	let from = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap())
 		.join("fixtures")
 		.join(name);
 	let directory = tempfile::tempdir().unwrap();

@@ -207,8 +207,8 @@ fn closing_twice_keeps_the_first_date() {
 #[test]
 fn the_first_format_is_read_and_brought_to_the_present_one() {
 	let directory = tempfile::tempdir().unwrap();
-	let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/journal-v1.redb");
-	fs::copy(fixture, directory.path().join("journal.redb")).unwrap();
+	let fixture = include_bytes!("../../tests/fixtures/journal-v1.redb");
+	fs::write(directory.path().join("journal.redb"), fixture).unwrap();
 	for _ in 0..2 {
 		let journal = open(directory.path(), 1, 1).unwrap();
 		assert_eq!(journal.format().unwrap(), format::FORMAT);
