@@ -1,8 +1,8 @@
 //! A model's files in the layout of Hugging Face: configuration, tokenizer, chat template, weights,
 //! and the manifest that names them.
 //!
-//! Text in, token ids out; no tensors. [`Checkpoint::open`] reads everything but the weights, so a
-//! gateway needs no weights on its disk; [`Weights::open`] maps those.
+//! Text in, token ids out; no tensors. [`Checkpoint::open`] reads everything but the weights;
+//! [`Weights::open`] maps those. The manifest, and so the model's identifier, needs them all.
 //!
 //! Nothing here is trusted: files are bounded, paths stay inside the directory, templates run with
 //! fuel, and what is not supported is refused with an error that names the file and the remedy.
