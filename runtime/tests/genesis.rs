@@ -135,8 +135,9 @@ fn bonds_outlast_every_window() {
 	let unbonding = UNBONDING_SESSIONS * EPOCH_DURATION_IN_SLOTS;
 	assert!(REPORTABLE_SESSIONS < UNBONDING_SESSIONS);
 
-	// What 8,192 tokens at 5 tokens per second add to a window: the miner's, and each committee's.
-	let tokens = 8_192 * 1_000 / 5 / 3_000;
+	// What the tokens of a task add to the miner's window and to each committee's: no more than the
+	// payer's patience has room for, whatever the profile.
+	let tokens = MaxPatience::get() - BaseWindow::get();
 	let draw = 10;
 	let round = draw + BaseCommitBlocks::get() + tokens + RevealBlocks::get();
 	let rounds = 4;

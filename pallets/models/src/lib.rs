@@ -275,7 +275,7 @@ pub mod pallet {
 		TooManyProfiles,
 		/// The model is retired: choose another.
 		Retired,
-		/// Miners offer a profile of the model: wait until they have withdrawn.
+		/// Miners with an active bond offer a profile of the model: wait until they have withdrawn.
 		StillOffered,
 		/// The model is retired, and cannot be cleared before `RetireDelay` blocks have passed.
 		TooEarly,
@@ -454,7 +454,9 @@ pub mod pallet {
 		///
 		/// ## Details
 		///
-		/// Clearing frees the deposit and stands the verifiers down.
+		/// A model is open for as long as a miner with an active bond offers it; offers whose miners
+		/// have none, and so get no work, are closed with it. Clearing frees the deposit and stands the
+		/// verifiers down.
 		///
 		/// ## Errors
 		///

@@ -8,7 +8,11 @@ use frame_support::{
 	ensure,
 	traits::{Consideration, Get},
 };
-use infergrid_primitives::{Hash, model::Profile};
+use infergrid_primitives::{
+	Hash,
+	market::{Bonds as _, Role},
+	model::Profile,
+};
 use polkadot_sdk::*;
 use sp_runtime::{DispatchResult, traits::Saturating};
 
@@ -81,10 +85,12 @@ impl<T: Config> Pallet<T> {
 		let now = frame_system::Pallet::<T>::block_number();
 		let Some(retired_at) = model.retired_at else {
 			for profile in ProfilesOf::<T>::get(id) {
-				ensure!(
-					Miners::<T>::get(profile).is_empty(),
-					Error::<T>::StillOffered
-				);
+				let miners = Miners::<T>::take(profile);
+				let offered = |miner| T::Bonds::active_bond(miner, Role::Miner) > 0;
+				ensure!(!miners.iter().any(offered), Error::<T>::StillOffered);
+				for miner in miners {
+					Self::close_offer(&profile, miner);
+				}
 			}
 			model.retired_at = Some(now);
 			Models::<T>::insert(id, model);

@@ -59,7 +59,7 @@ impl<T: Config> Pallet<T> {
 	}
 
 	/// Ends an offer whose miner has left the list. What runs on it needs it still.
-	fn close_offer(profile: &Hash, miner: T::AccountId) {
+	pub(crate) fn close_offer(profile: &Hash, miner: T::AccountId) {
 		Offers::<T>::mutate_exists(profile, &miner, |entry| {
 			if entry.as_ref().is_some_and(|offer| offer.in_use == 0) {
 				*entry = None;

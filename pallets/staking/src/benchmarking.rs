@@ -5,6 +5,7 @@ use crate::{
 	bonding::reason,
 };
 use alloc::{vec, vec::Vec};
+use codec::Encode;
 use frame_benchmarking::v2::*;
 use frame_support::{
 	BoundedVec,
@@ -78,7 +79,7 @@ where
 fn fill_workers<T: Config>(who: &T::AccountId) -> WorkerKey {
 	let mut last = [0; 32];
 	for index in 0..T::MaxWorkers::get() {
-		last = sp_io::hashing::blake2_256(&index.to_le_bytes());
+		last = sp_io::hashing::blake2_256(&(who, index).encode());
 		Workers::<T>::insert(last, who);
 		let _ = WorkersOf::<T>::try_mutate(who, |workers| workers.try_push(last));
 	}
@@ -174,6 +175,7 @@ mod benchmarks {
 		let offenders: Vec<_> = (0..n)
 			.map(|index| {
 				let who: T::AccountId = account("operator", 1_000 + index, 0);
+				fill_workers::<T>(&who);
 				let own: Balance = T::MinValidatorBond::get();
 				OffenceDetails {
 					offender: (who, Exposure { own }),
@@ -181,7 +183,7 @@ mod benchmarks {
 				}
 			})
 			.collect();
-		let fractions = vec![Perbill::from_percent(50); n as usize];
+		let fractions = vec![Perbill::one(); n as usize];
 		let now = T::Sessions::current();
 
 		#[block]

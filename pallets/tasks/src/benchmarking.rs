@@ -5,7 +5,7 @@ use alloc::vec;
 use frame_benchmarking::v2::*;
 use infergrid_agenda::{Agenda as _, Costs, Cursor};
 use infergrid_primitives::{
-	BlockNumber, Hash, Signature, TaskId, WorkerKey,
+	AIT, Balance, BlockNumber, Hash, Signature, TaskId, WorkerKey,
 	market::{Price, Registry},
 	request::{Assurance, Finish, Receipt, SamplingParams},
 };
@@ -23,7 +23,7 @@ use polkadot_sdk::{
 /// What benchmarks need from the pallets around this one.
 pub trait BenchmarkHelper<AccountId> {
 	/// A profile with a context of 2,048 tokens or more which `miners` bonded miners with free
-	/// capacity offer for at most one planck per 1,000 tokens.
+	/// capacity offer for at most one AIT per 1,000 tokens.
 	fn market(miners: u32) -> Hash;
 	/// Gives `who` enough money for a task.
 	fn fund(who: &AccountId);
@@ -33,9 +33,10 @@ pub trait BenchmarkHelper<AccountId> {
 
 const KEYS: KeyTypeId = KeyTypeId(*b"bnch");
 const TOKENS: u32 = 64;
+/// Enough for prompt and answer, so that no share of a fee is rounded away.
+const MAX_FEE: Balance = AIT;
 
-fn submit<T: Config>(profile: Hash) -> Result<TaskId, BenchmarkError> {
-	let payer: T::AccountId = whitelisted_caller();
+fn submit<T: Config>(payer: T::AccountId, profile: Hash) -> Result<TaskId, BenchmarkError> {
 	T::BenchmarkHelper::fund(&payer);
 	let id = NextTask::<T>::get();
 	let text = vec![b'a'; 64]
@@ -46,7 +47,7 @@ fn submit<T: Config>(profile: Hash) -> Result<TaskId, BenchmarkError> {
 		profile,
 		TaskInput::Inline(text),
 		SamplingParams::greedy(TOKENS),
-		T::MinFee::get(),
+		MAX_FEE,
 		T::MaxPatience::get(),
 		0,
 		Assurance::Always,
@@ -54,8 +55,13 @@ fn submit<T: Config>(profile: Hash) -> Result<TaskId, BenchmarkError> {
 	Ok(id)
 }
 
+/// A payer that is not the signer, whose account is read and written.
+fn payer<T: Config>() -> T::AccountId {
+	account("payer", 0, 0)
+}
+
 fn assigned<T: Config>() -> Result<(TaskId, T::AccountId, Price, BlockNumber), BenchmarkError> {
-	let id = submit::<T>(T::BenchmarkHelper::market(1))?;
+	let id = submit::<T>(payer::<T>(), T::BenchmarkHelper::market(1))?;
 	TasksPallet::<T>::serve_task(TasksPallet::<T>::now(), id);
 	match Tasks::<T>::get(id).map(|task| task.status) {
 		Some(TaskStatus::Assigned {
@@ -121,7 +127,7 @@ mod benches {
 			profile,
 			TaskInput::Inline(text),
 			SamplingParams::greedy(TOKENS),
-			T::MinFee::get(),
+			MAX_FEE,
 			T::MaxPatience::get(),
 			0,
 			Assurance::Sampled,
@@ -145,8 +151,8 @@ mod benches {
 
 	#[benchmark]
 	fn cancel() -> Result<(), BenchmarkError> {
-		let id = super::submit::<T>(T::BenchmarkHelper::market(1))?;
 		let payer: T::AccountId = whitelisted_caller();
+		let id = super::submit::<T>(payer.clone(), T::BenchmarkHelper::market(1))?;
 
 		#[extrinsic_call]
 		_(RawOrigin::Signed(payer), id);
@@ -190,7 +196,7 @@ mod benches {
 	#[benchmark]
 	fn service_assign(c: Linear<1, 64>) -> Result<(), BenchmarkError> {
 		let miners = c.min(T::Registry::max_candidates());
-		let id = super::submit::<T>(T::BenchmarkHelper::market(miners))?;
+		let id = super::submit::<T>(payer::<T>(), T::BenchmarkHelper::market(miners))?;
 		let now = TasksPallet::<T>::now();
 
 		#[block]
@@ -219,7 +225,7 @@ mod benches {
 
 	#[benchmark]
 	fn service_refund() -> Result<(), BenchmarkError> {
-		let id = super::submit::<T>(T::BenchmarkHelper::market(1))?;
+		let id = super::submit::<T>(payer::<T>(), T::BenchmarkHelper::market(1))?;
 		let late = TasksPallet::<T>::now().saturating_add(T::MaxPatience::get());
 
 		#[block]

@@ -31,7 +31,8 @@ impl<T: Config> Pallet<T> {
 			T::Bonds::operator_of(&worker).as_ref() == Some(&miner),
 			Error::<T>::NotAssignedWorker
 		);
-		let fee = Self::check_receipt(&task, &miner, &price, &worker, &receipt)?;
+		let n_prompt = Self::task_prompt_tokens(id, &task);
+		let fee = Self::check_receipt(&task, n_prompt, &miner, &price, &worker, &receipt)?;
 		let genesis = Self::genesis_hash();
 		ensure!(
 			sr25519_verify(
@@ -42,7 +43,7 @@ impl<T: Config> Pallet<T> {
 			Error::<T>::BadSignature
 		);
 
-		let worth = Self::worth(&task, &price, Self::task_prompt_tokens(id, &task));
+		let worth = Self::worth(&task, &price, n_prompt);
 		Self::remove_unsettled(&miner, worth);
 		Self::add_unsettled(&miner, fee);
 		T::Registry::release(&task.request.profile, &miner);
@@ -102,9 +103,11 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	/// Checks every field of a receipt that the chain can check, and gives the fee.
+	/// Checks every field of a receipt that the chain can check, and gives the fee. `n_prompt` are the
+	/// tokens that the draw and the window took the prompt for.
 	fn check_receipt(
 		task: &TaskOf<T>,
+		n_prompt: u32,
 		miner: &AccountIdOf<T>,
 		price: &Price,
 		worker: &AccountBytes,
@@ -122,7 +125,7 @@ impl<T: Config> Pallet<T> {
 		);
 		let prompt_fits = match request.prompt {
 			PromptCommitment::Salted { n_prompt, .. } => receipt.n_prompt == n_prompt,
-			PromptCommitment::Inline { .. } => receipt.n_prompt > 0,
+			PromptCommitment::Inline { .. } => (1..=n_prompt).contains(&receipt.n_prompt),
 		};
 		ensure!(prompt_fits, Error::<T>::WrongPromptLength);
 		let answer_fits = (1..=request.params.max_tokens).contains(&receipt.n_out);

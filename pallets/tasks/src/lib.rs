@@ -33,8 +33,8 @@
 //!   fits before its expiry, so no miner is slashed for a payer's impatience; when it fits no longer,
 //!   the payer is refunded.
 //! - **Inline prompts** have no token count before they are tokenized. Their bytes plus
-//!   [`Config::InlineOverhead`] (the chat template) stand in for it, in the draw and in the window: a
-//!   tokenizer with a byte-level alphabet makes no more tokens than bytes.
+//!   [`Config::InlineOverhead`] (the chat template) stand in for it, in the draw and in the window, and
+//!   no receipt may count more: a tokenizer with a byte-level alphabet makes no more tokens than bytes.
 //! - **Trust.** What a miner has in assigned and unsettled work may not exceed
 //!   [`Config::UnsettledShare`] of its active bond ([`Unsettled`]).
 //! - **Per-block service** walks an [agenda](infergrid_agenda) within [`Config::ServiceShare`] of a
@@ -334,7 +334,8 @@ pub mod pallet {
 		WrongRequest,
 		/// The receipt names another miner or worker key than the one that hands it in.
 		WrongSigner,
-		/// The receipt's prompt length is not that of the request.
+		/// The receipt's prompt length is not that of the request, or more than an inline prompt can
+		/// have.
 		WrongPromptLength,
 		/// The answer is empty or longer than `max_tokens`.
 		WrongAnswerLength,

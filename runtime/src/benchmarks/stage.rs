@@ -29,6 +29,11 @@ pub struct Stage;
 /// Money for everything that a benchmark does.
 const PLENTY: Balance = 1_000_000 * AIT;
 const CONTEXT: u32 = 8_192;
+/// High enough for a share of each fee to be worth an account.
+const PRICE: Price = Price {
+	input: AIT,
+	output: AIT,
+};
 
 fn fund(who: &AccountId) {
 	Balances::set_balance(who, PLENTY);
@@ -67,8 +72,8 @@ fn model(creator: &AccountId) -> Hash {
 		calibration: [1; 32],
 		context: CONTEXT,
 		min_tokens_per_second: 10,
-		reference_input: 1,
-		reference_output: 1,
+		reference_input: PRICE.input,
+		reference_output: PRICE.output,
 	};
 	let id = profile.id();
 	if Models::profile(&id).is_some() {
@@ -120,10 +125,7 @@ impl pallet_tasks::BenchmarkHelper<AccountId> for Stage {
 		for index in 0..miners {
 			let miner = bond(index, Role::Miner, 10_000 * AIT);
 			let terms = OfferTerms {
-				price: Price {
-					input: 1,
-					output: 1,
-				},
+				price: PRICE,
 				capacity: 1_000,
 				peer: BoundedVec::truncate_from(alloc::vec![0; 38]),
 				address: BoundedVec::truncate_from(b"/ip4/127.0.0.1/tcp/4001".to_vec()),
@@ -169,11 +171,7 @@ impl pallet_audits::BenchmarkHelper<AccountId> for Stage {
 		)
 		.expect("the stage submits a task");
 		let miner: AccountId = account("operator", 0, Role::Miner as u32);
-		let fee = Price {
-			input: 1,
-			output: 1,
-		}
-		.fee(64, 64);
+		let fee = PRICE.fee(64, 64);
 		// What `submit_result` leaves, without the signature that a benchmark of audits has no use for.
 		pallet_tasks::Tasks::<Runtime>::mutate(task, |stored| {
 			if let Some(stored) = stored {

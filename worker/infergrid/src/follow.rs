@@ -50,33 +50,35 @@ impl Follower {
 	}
 
 	async fn step(&mut self) -> Result<Step, Failure> {
-		if self
-			.blocks
-			.as_ref()
-			.is_some_and(|blocks| blocks.behind() > MAX_BEHIND)
-		{
-			tracing::warn!("fell behind the chain, reading its state anew");
-			self.blocks = None;
-			self.taken = None;
+		loop {
+			if self
+				.blocks
+				.as_ref()
+				.is_some_and(|blocks| blocks.behind() > MAX_BEHIND)
+			{
+				tracing::warn!("fell behind the chain, reading its state anew");
+				self.blocks = None;
+				self.taken = None;
+			}
+			match self.attempt().await {
+				Ok(step) => return Ok(step),
+				Err(error) => pause(error).await?,
+			}
 		}
+	}
+
+	async fn attempt(&mut self) -> Result<Step, ReadError> {
 		let Some(blocks) = &mut self.blocks else {
-			let chain = self.chain.clone();
-			let view = persist(|| chain.latest()).await?;
+			let view = self.chain.latest().await?;
 			self.blocks = Some(self.chain.blocks(view.block().number.saturating_add(1)));
 			return Ok(Step::Rescan(view));
 		};
-		let block = loop {
-			if let Some(block) = self.taken {
-				break block;
-			}
-			match blocks.next().await {
-				Ok(block) => self.taken = Some(block),
-				Err(error) => pause(error).await?,
-			}
+		let block = match self.taken {
+			Some(block) => block,
+			None => *self.taken.insert(blocks.next().await?),
 		};
-		let chain = &self.chain;
-		let view = persist(|| chain.at(block)).await?;
-		let events = persist(|| view.events()).await?;
+		let view = self.chain.at(block).await?;
+		let events = view.events().await?;
 		self.taken = None;
 		Ok(Step::Block(view, events))
 	}

@@ -245,6 +245,16 @@ fn terms(
 		.ok_or_else(|| {
 			Failure::config(anyhow!("no address to announce: give --announce ADDRESS"))
 		})?;
+	if is_local(&address)
+		&& !settings
+			.worker
+			.common
+			.node
+			.iter()
+			.all(|node| is_local(node))
+	{
+		tracing::warn!(%address, "nobody on another machine can dial this address: give --announce ADDRESS");
+	}
 	Ok(OfferTerms {
 		price: Price {
 			input: settings
@@ -260,6 +270,13 @@ fn terms(
 	})
 }
 
+/// Whether an address, a multiaddress or a URL, means this machine to everybody.
+fn is_local(address: &str) -> bool {
+	["127.0.0.1", "localhost", "0.0.0.0", "/ip6/::", "[::1]"]
+		.iter()
+		.any(|local| address.contains(local))
+}
+
 /// Puts the offer on chain, unless it is there already.
 async fn offer(
 	chain: &Chain,
@@ -270,8 +287,16 @@ async fn offer(
 ) -> Result<(), Failure> {
 	let view = persist(|| chain.latest()).await?;
 	let standing = persist(|| view.offer(&served.id, operator)).await?;
-	if standing.is_some_and(|offer| offer.terms == *terms) {
-		return Ok(());
+	if let Some(standing) = standing {
+		if standing.terms == *terms {
+			return Ok(());
+		}
+		if standing.terms.peer != terms.peer {
+			tracing::warn!(
+				"replacing the offer of another peer: one operator can have one miner for a profile, and \
+				 only the one that answered can open its answers"
+			);
+		}
 	}
 	submitter
 		.submit(&Call::set_offer(&served.id, terms), None)

@@ -130,7 +130,8 @@ impl Swarm {
 		let mut node = Node {
 			network,
 			service,
-			admission: Admission::new(config.limits.streams, config.limits.streams_per_peer),
+			infers: Admission::new(config.limits.streams, config.limits.streams_per_peer),
+			openings: Admission::new(config.limits.streams, config.limits.streams_per_peer),
 			refusals: Admission::new(MAX_REFUSALS, MAX_REFUSALS),
 			commands,
 			waiting: HashMap::new(),
@@ -241,7 +242,9 @@ async fn listen(
 struct Node {
 	network: libp2p::Swarm<Behaviour>,
 	service: Option<Arc<dyn Service>>,
-	admission: Admission<PeerId>,
+	/// Places apart, so that payers who come to nothing keep no verifier out.
+	infers: Admission<PeerId>,
+	openings: Admission<PeerId>,
 	refusals: Admission<()>,
 	commands: mpsc::Receiver<Command>,
 	/// Calls that wait for a connection.
@@ -413,7 +416,11 @@ impl Node {
 		if stopping {
 			return self.refuse(kind, stream, Refusal::Stopping);
 		}
-		let Some(permit) = self.admission.admit(peer) else {
+		let admission = match kind {
+			Kind::Infer => &self.infers,
+			Kind::Opening => &self.openings,
+		};
+		let Some(permit) = admission.admit(peer) else {
 			tracing::debug!(%peer, "stream refused: every place is taken");
 			return self.refuse(kind, stream, Refusal::Busy);
 		};

@@ -210,3 +210,15 @@ fn a_model_that_is_offered_cannot_be_retired() {
 		assert_ok!(Models::retire_model(signed(CREATOR), MODEL));
 	});
 }
+
+#[test]
+fn an_offer_without_a_bond_keeps_no_deposit_back() {
+	execute(|| {
+		let id = register();
+		let miner = offer(id, 1, 10, 1);
+		FakeBonds::set(&miner, Role::Miner, 0);
+		assert_ok!(Models::retire_model(signed(CREATOR), MODEL));
+		assert!(!crate::Offers::<Test>::contains_key(id, &miner));
+		assert!(crate::Miners::<Test>::get(id).is_empty());
+	});
+}

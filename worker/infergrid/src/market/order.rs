@@ -277,8 +277,10 @@ impl Fulfilment {
 	) -> Result<Option<Assigned>, OrderError> {
 		let mut gone = false;
 		loop {
-			let block = tokio::select! {
-				block = next(blocks) => block?,
+			tokio::select! {
+				block = next(blocks) => {
+					block?;
+				},
 				_ = self.events.closed(), if !gone => {
 					if self.call_off(task).await {
 						return Ok(None);
@@ -288,9 +290,7 @@ impl Fulfilment {
 					continue;
 				},
 			};
-			let view = self.grid.chain.at(block).await.map_err(unreachable)?;
-			let state = view.task(task.id).await.map_err(unreachable)?;
-			match state.map(|state| state.status) {
+			match self.status(task).await?.1 {
 				Some(TaskStatus::Queued) => {}
 				Some(TaskStatus::Assigned {
 					miner,
@@ -319,18 +319,33 @@ impl Fulfilment {
 
 	/// Whether the task is still with the same miner and may be answered.
 	async fn still_there(&self, task: &Task, assigned: &Assigned) -> Result<bool, OrderError> {
-		let view = self.grid.chain.latest().await.map_err(unreachable)?;
-		let state = view.task(task.id).await.map_err(unreachable)?;
-		Ok(match state.map(|state| state.status) {
+		let (now, status) = self.status(task).await?;
+		Ok(match status {
 			Some(TaskStatus::Assigned { miner, window, .. }) => {
 				miner == assigned.miner && window == assigned.window
 			}
 			// It has delivered: the answer can still be fetched from it.
 			Some(TaskStatus::Delivered { miner, .. } | TaskStatus::Settled { miner, .. }) => {
-				miner == assigned.miner && view.block().number <= assigned.window.due
+				miner == assigned.miner && now <= assigned.window.due
 			}
 			Some(TaskStatus::Queued | TaskStatus::Refunded(_)) | None => false,
 		})
+	}
+
+	/// Where the task is at the last finalized block. Waits while the chain does not answer: a miner
+	/// that got the task is owed its prompt.
+	async fn status(&self, task: &Task) -> Result<(BlockNumber, Option<TaskStatus>), OrderError> {
+		loop {
+			let read = async {
+				let view = self.grid.chain.latest().await?;
+				let state = view.task(task.id).await?;
+				Ok::<_, ReadError>((view.block().number, state.map(|state| state.status)))
+			};
+			match read.await {
+				Ok(status) => return Ok(status),
+				Err(error) => retry(error).await?,
+			}
+		}
 	}
 
 	/// Asks the miner and passes its tokens on, from the first one that the client has not seen.
@@ -358,6 +373,10 @@ impl Fulfilment {
 					let fresh = part[known..].to_vec();
 					if fresh.is_empty() {
 						continue;
+					}
+					let most = self.order.params.max_tokens as usize;
+					if tokens.len().saturating_add(fresh.len()) > most {
+						return Err(Interrupted::Failed(OrderError::BadReceipt));
 					}
 					tokens.extend_from_slice(&fresh);
 					if self.tell(OrderEvent::Tokens(fresh)).await.is_err() {
@@ -469,10 +488,17 @@ async fn next(blocks: &mut Blocks) -> Result<BlockId, OrderError> {
 	loop {
 		match blocks.next().await {
 			Ok(block) => return Ok(block),
-			Err(error) if error.advice() == Advice::Die => return Err(unreachable(error)),
-			Err(_) => tokio::time::sleep(RETRY_PAUSE).await,
+			Err(error) => retry(error).await?,
 		}
 	}
+}
+
+async fn retry(error: ReadError) -> Result<(), OrderError> {
+	if error.advice() == Advice::Die {
+		return Err(unreachable(error));
+	}
+	tokio::time::sleep(RETRY_PAUSE).await;
+	Ok(())
 }
 
 fn unreachable(error: ReadError) -> OrderError {

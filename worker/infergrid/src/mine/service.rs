@@ -126,8 +126,12 @@ impl MinerService {
 		if !verifier.is_some_and(|verifier| committee.contains(&verifier)) {
 			return Err(Refusal::NotAssigned);
 		}
+		// Another worker of the same operator may have delivered: its answer cannot be opened with this
+		// one's, and the verifiers would take the attempt for a forgery.
+		let standing = view.receipt(request.task).await.map_err(internal)?;
 		let delivery = miner.journal.delivery(request.task).map_err(internal)?;
 		delivery
+			.filter(|delivery| standing.as_ref() == Some(&delivery.receipt))
 			.map(|delivery| OpeningReply::Opening(delivery.opening))
 			.ok_or(Refusal::Unavailable)
 	}

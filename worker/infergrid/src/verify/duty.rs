@@ -11,7 +11,7 @@ use crate::{
 	profile::Served,
 };
 use infergrid_chain::{
-	Advice, Audit, Call, Chain, Duty, Event, Phase, Submitter, TaskStatus, View,
+	Advice, Audit, Call, Chain, Duty, Event, Offer, Phase, ReadError, Submitter, TaskStatus, View,
 };
 use infergrid_primitives::{
 	AccountBytes, AuditId, BlockNumber, Hash,
@@ -23,9 +23,11 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// Finalized blocks before the end of the commit window at which the verifier stops asking for the
-/// opening: finality lags about three blocks behind, and the commitment needs one.
+/// Finalized blocks before the end of the commit window at which the verifier commits to what it
+/// has: finality lags about three blocks behind, and the commitment needs one.
 const COMMIT_MARGIN: BlockNumber = 5;
+/// Finalized blocks for which the miner is asked even by a verifier that comes late.
+const LEAST_ASKING: BlockNumber = 3;
 const ASK_PAUSE: Duration = Duration::from_secs(2);
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
 
@@ -148,12 +150,10 @@ impl Verifier {
 
 	/// The round of the duty, while it runs.
 	async fn round(&self, duty: &Duty) -> Result<Option<Round>, Failure> {
-		let view = persist(|| self.chain.latest()).await?;
-		self.round_at(&view, duty).await
-	}
-
-	async fn round_at(&self, view: &View, duty: &Duty) -> Result<Option<Round>, Failure> {
-		let Some(audit) = persist(|| view.audit(duty.audit)).await? else {
+		let audit = self
+			.read(|view| async move { view.audit(duty.audit).await })
+			.await?;
+		let Some(audit) = audit else {
 			return Ok(None);
 		};
 		let (round, randomness, committee, until, revealing) = match audit.phase.clone() {
@@ -186,9 +186,15 @@ impl Verifier {
 
 	/// The vote on a receipt; None if the chain has no task to vote on.
 	async fn examine(&self, duty: &Duty, round: &Round) -> Result<Option<Vote>, Failure> {
-		let view = persist(|| self.chain.latest()).await?;
-		let task = persist(|| view.task(duty.task)).await?;
-		let receipt = persist(|| view.receipt(duty.task)).await?;
+		let (task, receipt, inline) = self
+			.read(|view| async move {
+				Ok((
+					view.task(duty.task).await?,
+					view.receipt(duty.task).await?,
+					view.prompt(duty.task).await?,
+				))
+			})
+			.await?;
 		let (Some(task), Some(receipt)) = (task, receipt) else {
 			return Ok(None);
 		};
@@ -202,7 +208,6 @@ impl Verifier {
 			);
 			return Ok(None);
 		}
-		let inline = persist(|| view.prompt(duty.task)).await?;
 		let inline = inline.map(|text| String::from_utf8_lossy(&text).into_owned());
 		let Some(opening) = self.opening(duty, round).await? else {
 			return Ok(Some(verdict_only(Verdict::Unavailable)));
@@ -218,7 +223,16 @@ impl Verifier {
 			randomness: round.randomness,
 			audit: duty.audit,
 		};
-		match self.engine.verify(examination).await {
+		let mut last = self.chain.blocks(round.until.saturating_sub(COMMIT_MARGIN));
+		let judgement = tokio::select! {
+			judgement = self.engine.verify(examination) => judgement,
+			late = persist_next(&mut last) => {
+				late?;
+				tracing::warn!(audit = duty.audit, "the examination takes longer than the chain grants");
+				return Ok(Some(verdict_only(Verdict::Unproven)));
+			},
+		};
+		match judgement {
 			Ok(judgement) => {
 				for violation in &judgement.violations {
 					tracing::warn!(audit = duty.audit, task = duty.task, %violation, "the receipt is wrong");
@@ -233,30 +247,47 @@ impl Verifier {
 		}
 	}
 
-	/// Asks the miner for the opening until there is no more time for it.
+	/// Asks the miner for the opening until what is left of the window is needed for the examination:
+	/// a quarter of it, as the window has room for generating the answer at the profile's least speed.
 	async fn opening(&self, duty: &Duty, round: &Round) -> Result<Option<Opening>, Failure> {
-		let give_up = round.until.saturating_sub(COMMIT_MARGIN);
-		let mut reason;
-		loop {
-			match self.ask(duty, round).await? {
-				Ok(opening) => return Ok(Some(opening)),
-				Err(error) => reason = error,
+		let now = self.chain.finalized();
+		let examination = round.until.saturating_sub(now) / 4;
+		let give_up = round
+			.until
+			.saturating_sub(examination.max(COMMIT_MARGIN))
+			.max(now.saturating_add(LEAST_ASKING));
+		let mut last = self.chain.blocks(give_up);
+		let mut reason = "it does not answer".to_owned();
+		let asking = async {
+			loop {
+				match self.ask(duty, round).await? {
+					Ok(opening) => return Ok(opening),
+					Err(error) => reason = error,
+				}
+				tracing::debug!(audit = duty.audit, %reason, "no opening yet");
+				tokio::time::sleep(ASK_PAUSE).await;
 			}
-			if self.chain.finalized() >= give_up {
-				break;
-			}
-			tracing::debug!(audit = duty.audit, %reason, "no opening yet");
-			tokio::time::sleep(ASK_PAUSE).await;
-		}
+		};
+		tokio::select! {
+			opening = asking => return opening.map(Some),
+			late = persist_next(&mut last) => late?,
+		};
 		tracing::warn!(audit = duty.audit, %reason, "the miner does not open the receipt");
 		Ok(None)
 	}
 
-	/// Asks the miner once, at the address in its offer.
+	/// Asks the miner once, at the address in its offer: the present one, or the one under which it
+	/// worked.
 	async fn ask(&self, duty: &Duty, round: &Round) -> Result<Result<Opening, String>, Failure> {
 		let work = &round.audit.work;
-		let view = persist(|| self.chain.latest()).await?;
-		let Some(offer) = persist(|| view.offer(&work.profile, &work.miner)).await? else {
+		let offer = self
+			.read(|view| async move { view.offer(&work.profile, &work.miner).await })
+			.await?;
+		let offer = match offer {
+			Some(offer) => Some(offer),
+			None => self.offer_before(round).await,
+		};
+		let Some(offer) = offer else {
 			return Ok(Err("the miner has withdrawn its offer".into()));
 		};
 		let Ok(peer) = PeerId::from_bytes(&offer.terms.peer) else {
@@ -280,6 +311,15 @@ impl Verifier {
 			.map_err(|error| error.to_string()))
 	}
 
+	/// The miner's offer when its result came in, if the node still has that state.
+	async fn offer_before(&self, round: &Round) -> Option<Offer> {
+		let before = round.audit.included_at.saturating_sub(1);
+		let work = &round.audit.work;
+		let view = self.chain.at(self.chain.block(before).await.ok()?).await;
+		let offer = view.ok()?.offer(&work.profile, &work.miner).await;
+		offer.ok().flatten()
+	}
+
 	/// Brings the commitment on chain. False if that is not possible any more.
 	async fn commit(
 		&self,
@@ -291,37 +331,45 @@ impl Verifier {
 		let commitment = ballot
 			.vote
 			.commitment(&genesis, duty.audit, &self.operator, &ballot.salt);
-		let view = persist(|| self.chain.latest()).await?;
-		let standing = persist(|| view.commitment(duty.audit, &self.operator)).await?;
-		if let Some(standing) = standing {
-			if standing != commitment {
-				tracing::error!(
-					audit = duty.audit,
-					"another vote was committed with this key; two workers share it"
-				);
+		let mut found = self.committed(duty).await?;
+		if found.is_none() {
+			let call = Call::commit_vote(duty.audit, &commitment);
+			if self.send(duty.audit, &call, until).await? {
+				return Ok(true);
 			}
-			return Ok(standing == commitment);
+			// An earlier submission of the same commitment may have come first.
+			found = self.committed(duty).await?;
 		}
-		let call = Call::commit_vote(duty.audit, &commitment);
-		self.send(duty.audit, &call, until).await
+		if found.is_some_and(|found| found != commitment) {
+			tracing::error!(
+				audit = duty.audit,
+				"another vote was committed with this key; two workers share it"
+			);
+		}
+		Ok(found == Some(commitment))
+	}
+
+	/// What stands on chain as this verifier's commitment.
+	async fn committed(&self, duty: &Duty) -> Result<Option<Hash>, Failure> {
+		self.read(|view| async move { view.commitment(duty.audit, &self.operator).await })
+			.await
 	}
 
 	/// Waits for the time to reveal, and reveals.
 	async fn reveal(&self, duty: &Duty, ballot: &Ballot) -> Result<(), Failure> {
 		let mut blocks = self.chain.blocks(self.chain.finalized());
 		loop {
-			let block = persist_next(&mut blocks).await?;
-			let view = persist(|| self.chain.at(block)).await?;
-			let Some(round) = self.round_at(&view, duty).await? else {
+			persist_next(&mut blocks).await?;
+			let Some(round) = self.round(duty).await? else {
 				return Ok(());
 			};
 			if !round.revealing {
 				continue;
 			}
-			if persist(|| view.vote(duty.audit, &self.operator))
-				.await?
-				.is_some()
-			{
+			let voted = self
+				.read(|view| async move { view.vote(duty.audit, &self.operator).await })
+				.await?;
+			if voted.is_some() {
 				return Ok(());
 			}
 			let call = Call::reveal_vote(duty.audit, &ballot.vote, &ballot.salt);
@@ -330,6 +378,14 @@ impl Verifier {
 			}
 			return Ok(());
 		}
+	}
+
+	/// Reads the state after the last finalized block, which moves on while the node does not answer.
+	async fn read<T, F>(&self, read: impl Fn(View) -> F) -> Result<T, Failure>
+	where
+		F: Future<Output = Result<T, ReadError>>,
+	{
+		persist(|| async { read(self.chain.latest().await?).await }).await
 	}
 
 	/// Submits a call of this duty. False if it came too late.
