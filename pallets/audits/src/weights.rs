@@ -55,7 +55,7 @@ macro_rules! weights {
 		// Storage: `Audits::Agenda` (r:0 w:1)
 		// Proof: `Audits::Agenda` (`max_values`: None, `max_size`: Some(281), added: 2756, mode: `MaxEncodedLen`)
 		fn commit_vote() -> Weight {
-			Weight::from_parts(77_740_000, 8_703)
+			Weight::from_parts(78_052_000, 8_703)
 				.saturating_add(<$db>::get().reads(6))
 				.saturating_add(<$db>::get().writes(4))
 		}
@@ -74,14 +74,14 @@ macro_rules! weights {
 		// Storage: `Audits::Agenda` (r:0 w:1)
 		// Proof: `Audits::Agenda` (`max_values`: None, `max_size`: Some(281), added: 2756, mode: `MaxEncodedLen`)
 		fn reveal_vote() -> Weight {
-			Weight::from_parts(111_894_000, 8_880)
+			Weight::from_parts(113_132_000, 8_880)
 				.saturating_add(<$db>::get().reads(10))
 				.saturating_add(<$db>::get().writes(4))
 		}
 		// Storage: `Audits::AuditRate` (r:1 w:1)
 		// Proof: `Audits::AuditRate` (`max_values`: Some(1), `max_size`: Some(4), added: 499, mode: `MaxEncodedLen`)
 		fn set_audit_rate() -> Weight {
-			Weight::from_parts(14_785_000, 1_489)
+			Weight::from_parts(14_152_000, 1_489)
 				.saturating_add(<$db>::get().reads(1))
 				.saturating_add(<$db>::get().writes(1))
 		}
@@ -90,7 +90,7 @@ macro_rules! weights {
 		// Storage: `Audits::Outputs` (r:0 w:1)
 		// Proof: `Audits::Outputs` (`max_values`: None, `max_size`: Some(49), added: 2524, mode: `MaxEncodedLen`)
 		fn on_initialize() -> Weight {
-			Weight::from_parts(11_328_000, 1_518)
+			Weight::from_parts(10_669_000, 1_518)
 				.saturating_add(<$db>::get().reads(1))
 				.saturating_add(<$db>::get().writes(1))
 		}
@@ -101,7 +101,7 @@ macro_rules! weights {
 		// Storage: `Audits::Agenda` (r:1 w:1)
 		// Proof: `Audits::Agenda` (`max_values`: None, `max_size`: Some(281), added: 2756, mode: `MaxEncodedLen`)
 		fn service_page() -> Weight {
-			Weight::from_parts(24_922_000, 3_746)
+			Weight::from_parts(24_883_000, 3_746)
 				.saturating_add(<$db>::get().reads(3))
 				.saturating_add(<$db>::get().writes(3))
 		}
@@ -120,7 +120,7 @@ macro_rules! weights {
 		// Storage: `Audits::Agenda` (r:0 w:1)
 		// Proof: `Audits::Agenda` (`max_values`: None, `max_size`: Some(281), added: 2756, mode: `MaxEncodedLen`)
 		fn service_idle() -> Weight {
-			Weight::from_parts(159_093_000, 21_182)
+			Weight::from_parts(150_605_000, 21_182)
 				.saturating_add(<$db>::get().reads(13))
 				.saturating_add(<$db>::get().writes(3))
 		}
@@ -145,8 +145,8 @@ macro_rules! weights {
 		// Storage: `Audits::Agenda` (r:0 w:1)
 		// Proof: `Audits::Agenda` (`max_values`: None, `max_size`: Some(281), added: 2756, mode: `MaxEncodedLen`)
 		fn service_draw(c: u32) -> Weight {
-			Weight::from_parts(214_253_962, 21_182)
-				.saturating_add(Weight::from_parts(7_647_034, 0).saturating_mul(c.into()))
+			Weight::from_parts(206_220_662, 21_182)
+				.saturating_add(Weight::from_parts(7_506_546, 0).saturating_mul(c.into()))
 				.saturating_add(Weight::from_parts(0, 3_209).saturating_mul(c.into()))
 				.saturating_add(<$db>::get().reads(15))
 				.saturating_add(<$db>::get().reads(1_u64.saturating_mul(c.into())))
@@ -161,7 +161,7 @@ macro_rules! weights {
 		// Storage: `Audits::Agenda` (r:0 w:1)
 		// Proof: `Audits::Agenda` (`max_values`: None, `max_size`: Some(281), added: 2756, mode: `MaxEncodedLen`)
 		fn service_close() -> Weight {
-			Weight::from_parts(47_885_000, 8_703)
+			Weight::from_parts(47_863_000, 8_703)
 				.saturating_add(<$db>::get().reads(5))
 				.saturating_add(<$db>::get().writes(3))
 		}
@@ -200,7 +200,7 @@ macro_rules! weights {
 		// Storage: `Tasks::Missed` (r:0 w:1)
 		// Proof: `Tasks::Missed` (`max_values`: None, `max_size`: Some(273), added: 2748, mode: `MaxEncodedLen`)
 		fn service_tally() -> Weight {
-			Weight::from_parts(504_246_000, 14_005)
+			Weight::from_parts(492_682_000, 14_005)
 				.saturating_add(<$db>::get().reads(21))
 				.saturating_add(<$db>::get().writes(22))
 		}
@@ -216,11 +216,11 @@ macro_rules! weights {
 		// Proof: `Models::Models` (`max_values`: None, `max_size`: Some(245), added: 2720, mode: `MaxEncodedLen`)
 		// Storage: `Balances::Holds` (r:1 w:1)
 		// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(175), added: 2650, mode: `MaxEncodedLen`)
-		// Storage: `System::Account` (r:2 w:2)
+		// Storage: `System::Account` (r:4 w:4)
 		// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 		// Storage: `Rewards::Totals` (r:1 w:1)
 		// Proof: `Rewards::Totals` (`max_values`: Some(1), `max_size`: Some(72), added: 567, mode: `MaxEncodedLen`)
-		// Storage: `Rewards::Earned` (r:1 w:1)
+		// Storage: `Rewards::Earned` (r:2 w:2)
 		// Proof: `Rewards::Earned` (`max_values`: None, `max_size`: Some(80), added: 2555, mode: `MaxEncodedLen`)
 		// Storage: `Tasks::Unsettled` (r:1 w:1)
 		// Proof: `Tasks::Unsettled` (`max_values`: None, `max_size`: Some(64), added: 2539, mode: `MaxEncodedLen`)
@@ -233,16 +233,16 @@ macro_rules! weights {
 		// Storage: `Tasks::Unpaid` (r:0 w:1)
 		// Proof: `Tasks::Unpaid` (`max_values`: None, `max_size`: Some(16), added: 2491, mode: `MaxEncodedLen`)
 		fn service_settle() -> Weight {
-			Weight::from_parts(204_942_000, 6_196)
-				.saturating_add(<$db>::get().reads(12))
-				.saturating_add(<$db>::get().writes(13))
+			Weight::from_parts(324_764_000, 11_402)
+				.saturating_add(<$db>::get().reads(15))
+				.saturating_add(<$db>::get().writes(16))
 		}
 		// Storage: `Audits::Audits` (r:1 w:1)
 		// Proof: `Audits::Audits` (`max_values`: None, `max_size`: Some(408), added: 2883, mode: `MaxEncodedLen`)
 		// Storage: `Audits::Votes` (r:3 w:3)
 		// Proof: `Audits::Votes` (`max_values`: None, `max_size`: Some(155), added: 2630, mode: `MaxEncodedLen`)
 		fn service_prune() -> Weight {
-			Weight::from_parts(29_544_000, 8_880)
+			Weight::from_parts(30_262_000, 8_880)
 				.saturating_add(<$db>::get().reads(4))
 				.saturating_add(<$db>::get().writes(4))
 		}

@@ -219,12 +219,12 @@ mod benchmarks {
 			leave_offers::<T>(profile);
 			fill_verifiers::<T>(profile);
 		}
-		let now = frame_system::Pallet::<T>::block_number();
-		let later: BlockNumberFor<T> = now.saturating_add(T::RetireDelay::get());
 
 		#[block]
 		{
 			Pallet::<T>::do_retire_model(&creator, MODEL)?;
+			let now = frame_system::Pallet::<T>::block_number();
+			let later: BlockNumberFor<T> = now.saturating_add(T::RetireDelay::get());
 			frame_system::Pallet::<T>::set_block_number(later);
 			Pallet::<T>::do_retire_model(&creator, MODEL)?;
 		}

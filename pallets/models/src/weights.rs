@@ -47,7 +47,7 @@ macro_rules! weights {
 		// Storage: `Balances::Holds` (r:1 w:1)
 		// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(175), added: 2650, mode: `MaxEncodedLen`)
 		fn register_model() -> Weight {
-			Weight::from_parts(91_405_000, 3_710)
+			Weight::from_parts(83_536_000, 3_710)
 				.saturating_add(<$db>::get().reads(2))
 				.saturating_add(<$db>::get().writes(2))
 		}
@@ -60,7 +60,7 @@ macro_rules! weights {
 		// Storage: `Balances::Holds` (r:1 w:1)
 		// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(175), added: 2650, mode: `MaxEncodedLen`)
 		fn register_profile() -> Weight {
-			Weight::from_parts(123_470_000, 4_026)
+			Weight::from_parts(125_278_000, 4_026)
 				.saturating_add(<$db>::get().reads(4))
 				.saturating_add(<$db>::get().writes(4))
 		}
@@ -79,7 +79,7 @@ macro_rules! weights {
 		// Storage: `Models::Offers` (r:2 w:2)
 		// Proof: `Models::Offers` (`max_values`: None, `max_size`: Some(332), added: 2807, mode: `MaxEncodedLen`)
 		fn set_offer() -> Weight {
-			Weight::from_parts(676_422_000, 209_575)
+			Weight::from_parts(616_246_000, 209_575)
 				.saturating_add(<$db>::get().reads(72))
 				.saturating_add(<$db>::get().writes(3))
 		}
@@ -90,7 +90,7 @@ macro_rules! weights {
 		// Storage: `Models::Offers` (r:1 w:1)
 		// Proof: `Models::Offers` (`max_values`: None, `max_size`: Some(332), added: 2807, mode: `MaxEncodedLen`)
 		fn withdraw_offer() -> Weight {
-			Weight::from_parts(101_982_000, 5_563)
+			Weight::from_parts(87_274_000, 5_563)
 				.saturating_add(<$db>::get().reads(3))
 				.saturating_add(<$db>::get().writes(2))
 		}
@@ -107,7 +107,7 @@ macro_rules! weights {
 		// Storage: `Models::Verifiers` (r:1 w:1)
 		// Proof: `Models::Verifiers` (`max_values`: None, `max_size`: Some(2098), added: 4573, mode: `MaxEncodedLen`)
 		fn stand() -> Weight {
-			Weight::from_parts(651_706_000, 209_575)
+			Weight::from_parts(619_916_000, 209_575)
 				.saturating_add(<$db>::get().reads(70))
 				.saturating_add(<$db>::get().writes(1))
 		}
@@ -116,24 +116,30 @@ macro_rules! weights {
 		// Storage: `Models::Verifiers` (r:1 w:1)
 		// Proof: `Models::Verifiers` (`max_values`: None, `max_size`: Some(2098), added: 4573, mode: `MaxEncodedLen`)
 		fn stand_down() -> Weight {
-			Weight::from_parts(65_469_000, 5_563)
+			Weight::from_parts(56_909_000, 5_563)
 				.saturating_add(<$db>::get().reads(2))
 				.saturating_add(<$db>::get().writes(1))
 		}
 		// Storage: `Models::Models` (r:1 w:1)
 		// Proof: `Models::Models` (`max_values`: None, `max_size`: Some(245), added: 2720, mode: `MaxEncodedLen`)
-		// Storage: `Balances::Holds` (r:1 w:1)
-		// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(175), added: 2650, mode: `MaxEncodedLen`)
 		// Storage: `Models::ProfilesOf` (r:1 w:1)
 		// Proof: `Models::ProfilesOf` (`max_values`: None, `max_size`: Some(561), added: 3036, mode: `MaxEncodedLen`)
+		// Storage: `Models::Miners` (r:16 w:16)
+		// Proof: `Models::Miners` (`max_values`: None, `max_size`: Some(2098), added: 4573, mode: `MaxEncodedLen`)
+		// Storage: `RoleStaking::Bonds` (r:64 w:0)
+		// Proof: `RoleStaking::Bonds` (`max_values`: None, `max_size`: Some(734), added: 3209, mode: `MaxEncodedLen`)
+		// Storage: `Models::Offers` (r:1024 w:1024)
+		// Proof: `Models::Offers` (`max_values`: None, `max_size`: Some(332), added: 2807, mode: `MaxEncodedLen`)
+		// Storage: `Balances::Holds` (r:1 w:1)
+		// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(175), added: 2650, mode: `MaxEncodedLen`)
 		// Storage: `Models::Verifiers` (r:16 w:16)
 		// Proof: `Models::Verifiers` (`max_values`: None, `max_size`: Some(2098), added: 4573, mode: `MaxEncodedLen`)
 		// Storage: `Models::Profiles` (r:0 w:16)
 		// Proof: `Models::Profiles` (`max_values`: None, `max_size`: Some(180), added: 2655, mode: `MaxEncodedLen`)
 		fn retire_model() -> Weight {
-			Weight::from_parts(3_260_853_000, 74_158)
-				.saturating_add(<$db>::get().reads(19))
-				.saturating_add(<$db>::get().writes(35))
+			Weight::from_parts(15_290_746_000, 2_875_358)
+				.saturating_add(<$db>::get().reads(1123))
+				.saturating_add(<$db>::get().writes(1075))
 		}
 		// Storage: `Models::Miners` (r:1 w:0)
 		// Proof: `Models::Miners` (`max_values`: None, `max_size`: Some(2098), added: 4573, mode: `MaxEncodedLen`)
@@ -144,7 +150,7 @@ macro_rules! weights {
 		// Storage: `Session::CurrentIndex` (r:1 w:0)
 		// Proof: `Session::CurrentIndex` (`max_values`: Some(1), `max_size`: None, mode: `Measured`)
 		fn assign() -> Weight {
-			Weight::from_parts(1_131_518_000, 206_366)
+			Weight::from_parts(1_020_297_000, 206_366)
 				.saturating_add(<$db>::get().reads(130))
 				.saturating_add(<$db>::get().writes(1))
 		}
@@ -154,15 +160,17 @@ macro_rules! weights {
 		// Proof: `RoleStaking::Bonds` (`max_values`: None, `max_size`: Some(734), added: 3209, mode: `MaxEncodedLen`)
 		// Storage: `Session::CurrentIndex` (r:1 w:0)
 		// Proof: `Session::CurrentIndex` (`max_values`: Some(1), `max_size`: None, mode: `Measured`)
-		fn draw_verifiers(_n: u32) -> Weight {
-			Weight::from_parts(542_090_991, 206_366).saturating_add(<$db>::get().reads(66))
+		fn draw_verifiers(n: u32) -> Weight {
+			Weight::from_parts(515_225_257, 206_366)
+				.saturating_add(Weight::from_parts(97_100, 0).saturating_mul(n.into()))
+				.saturating_add(<$db>::get().reads(66))
 		}
 		// Storage: `Models::Offers` (r:1 w:1)
 		// Proof: `Models::Offers` (`max_values`: None, `max_size`: Some(332), added: 2807, mode: `MaxEncodedLen`)
 		// Storage: `Models::Miners` (r:1 w:0)
 		// Proof: `Models::Miners` (`max_values`: None, `max_size`: Some(2098), added: 4573, mode: `MaxEncodedLen`)
 		fn release() -> Weight {
-			Weight::from_parts(39_131_000, 5_563)
+			Weight::from_parts(40_104_000, 5_563)
 				.saturating_add(<$db>::get().reads(2))
 				.saturating_add(<$db>::get().writes(1))
 		}

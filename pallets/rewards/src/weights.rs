@@ -37,7 +37,7 @@ macro_rules! weights {
 		// Storage: `Rewards::Earned` (r:2 w:2)
 		// Proof: `Rewards::Earned` (`max_values`: None, `max_size`: Some(80), added: 2555, mode: `MaxEncodedLen`)
 		fn pay_held() -> Weight {
-			Weight::from_parts(246_719_000, 11_402)
+			Weight::from_parts(234_382_000, 11_402)
 				.saturating_add(<$db>::get().reads(10))
 				.saturating_add(<$db>::get().writes(8))
 		}

@@ -45,7 +45,7 @@ macro_rules! weights {
 		// Storage: `RoleStaking::Candidates` (r:1 w:1)
 		// Proof: `RoleStaking::Candidates` (`max_values`: Some(1), `max_size`: Some(6402), added: 6897, mode: `MaxEncodedLen`)
 		fn bond() -> Weight {
-			Weight::from_parts(1_612_026_000, 645_999)
+			Weight::from_parts(1_567_211_000, 645_999)
 				.saturating_add(<$db>::get().reads(205))
 				.saturating_add(<$db>::get().writes(4))
 		}
@@ -56,7 +56,7 @@ macro_rules! weights {
 		// Storage: `RoleStaking::Candidates` (r:1 w:1)
 		// Proof: `RoleStaking::Candidates` (`max_values`: Some(1), `max_size`: Some(6402), added: 6897, mode: `MaxEncodedLen`)
 		fn unbond() -> Weight {
-			Weight::from_parts(123_791_000, 9_183)
+			Weight::from_parts(115_180_000, 9_183)
 				.saturating_add(<$db>::get().reads(3))
 				.saturating_add(<$db>::get().writes(2))
 		}
@@ -75,7 +75,7 @@ macro_rules! weights {
 		// Storage: `RoleStaking::Workers` (r:0 w:16)
 		// Proof: `RoleStaking::Workers` (`max_values`: None, `max_size`: Some(80), added: 2555, mode: `MaxEncodedLen`)
 		fn withdraw_unbonded() -> Weight {
-			Weight::from_parts(216_223_000, 10_617)
+			Weight::from_parts(223_576_000, 10_617)
 				.saturating_add(<$db>::get().reads(8))
 				.saturating_add(<$db>::get().writes(21))
 		}
@@ -88,7 +88,7 @@ macro_rules! weights {
 		// Storage: `RoleStaking::WorkersOf` (r:1 w:1)
 		// Proof: `RoleStaking::WorkersOf` (`max_values`: None, `max_size`: Some(561), added: 3036, mode: `MaxEncodedLen`)
 		fn pair_worker() -> Weight {
-			Weight::from_parts(140_203_000, 10_617)
+			Weight::from_parts(145_201_000, 10_617)
 				.saturating_add(<$db>::get().reads(6))
 				.saturating_add(<$db>::get().writes(2))
 		}
@@ -97,7 +97,7 @@ macro_rules! weights {
 		// Storage: `RoleStaking::WorkersOf` (r:1 w:1)
 		// Proof: `RoleStaking::WorkersOf` (`max_values`: None, `max_size`: Some(561), added: 3036, mode: `MaxEncodedLen`)
 		fn unpair_worker() -> Weight {
-			Weight::from_parts(39_953_000, 4_026)
+			Weight::from_parts(41_271_000, 4_026)
 				.saturating_add(<$db>::get().reads(2))
 				.saturating_add(<$db>::get().writes(2))
 		}
@@ -105,7 +105,7 @@ macro_rules! weights {
 		// Proof: `Session::CurrentIndex` (`max_values`: Some(1), `max_size`: None, mode: `Measured`)
 		// Storage: `RoleStaking::SlashedFractions` (r:100 w:100)
 		// Proof: `RoleStaking::SlashedFractions` (`max_values`: None, `max_size`: Some(64), added: 2539, mode: `MaxEncodedLen`)
-		// Storage: `RoleStaking::Bonds` (r:100 w:100)
+		// Storage: `RoleStaking::Bonds` (r:300 w:100)
 		// Proof: `RoleStaking::Bonds` (`max_values`: None, `max_size`: Some(734), added: 3209, mode: `MaxEncodedLen`)
 		// Storage: `Balances::Holds` (r:100 w:100)
 		// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(175), added: 2650, mode: `MaxEncodedLen`)
@@ -113,20 +113,24 @@ macro_rules! weights {
 		// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 		// Storage: `RoleStaking::Candidates` (r:1 w:1)
 		// Proof: `RoleStaking::Candidates` (`max_values`: Some(1), `max_size`: Some(6402), added: 6897, mode: `MaxEncodedLen`)
+		// Storage: `RoleStaking::WorkersOf` (r:100 w:100)
+		// Proof: `RoleStaking::WorkersOf` (`max_values`: None, `max_size`: Some(561), added: 3036, mode: `MaxEncodedLen`)
 		// Storage: `RoleStaking::Offenders` (r:1 w:1)
 		// Proof: `RoleStaking::Offenders` (`max_values`: Some(1), `max_size`: Some(4002), added: 4497, mode: `MaxEncodedLen`)
 		// Storage: `Session::DisabledValidators` (r:1 w:0)
 		// Proof: `Session::DisabledValidators` (`max_values`: Some(1), `max_size`: None, mode: `Measured`)
 		// Storage: `Session::Validators` (r:1 w:0)
 		// Proof: `Session::Validators` (`max_values`: Some(1), `max_size`: None, mode: `Measured`)
+		// Storage: `RoleStaking::Workers` (r:0 w:1600)
+		// Proof: `RoleStaking::Workers` (`max_values`: None, `max_size`: Some(80), added: 2555, mode: `MaxEncodedLen`)
 		fn on_offence(n: u32) -> Weight {
-			Weight::from_parts(97_469_633, 16_821)
-				.saturating_add(Weight::from_parts(83_410_937, 0).saturating_mul(n.into()))
-				.saturating_add(Weight::from_parts(0, 3_209).saturating_mul(n.into()))
+			Weight::from_parts(59_179_136, 17_042)
+				.saturating_add(Weight::from_parts(177_078_480, 0).saturating_mul(n.into()))
+				.saturating_add(Weight::from_parts(0, 9_627).saturating_mul(n.into()))
 				.saturating_add(<$db>::get().reads(5))
-				.saturating_add(<$db>::get().reads(4_u64.saturating_mul(n.into())))
+				.saturating_add(<$db>::get().reads(7_u64.saturating_mul(n.into())))
 				.saturating_add(<$db>::get().writes(2))
-				.saturating_add(<$db>::get().writes(4_u64.saturating_mul(n.into())))
+				.saturating_add(<$db>::get().writes(21_u64.saturating_mul(n.into())))
 		}
 	};
 }

@@ -59,8 +59,8 @@ macro_rules! weights {
 		// Storage: `Tasks::Tasks` (r:0 w:1)
 		// Proof: `Tasks::Tasks` (`max_values`: None, `max_size`: Some(529), added: 3004, mode: `MaxEncodedLen`)
 		fn submit(b: u32) -> Weight {
-			Weight::from_parts(121_916_654, 3_645)
-				.saturating_add(Weight::from_parts(4_363, 0).saturating_mul(b.into()))
+			Weight::from_parts(125_041_395, 3_645)
+				.saturating_add(Weight::from_parts(4_414, 0).saturating_mul(b.into()))
 				.saturating_add(<$db>::get().reads(5))
 				.saturating_add(<$db>::get().writes(6))
 		}
@@ -68,16 +68,18 @@ macro_rules! weights {
 		// Proof: `Tasks::Tasks` (`max_values`: None, `max_size`: Some(529), added: 3004, mode: `MaxEncodedLen`)
 		// Storage: `RoleStaking::Workers` (r:1 w:0)
 		// Proof: `RoleStaking::Workers` (`max_values`: None, `max_size`: Some(80), added: 2555, mode: `MaxEncodedLen`)
-		// Storage: `System::BlockHash` (r:1 w:0)
-		// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 		// Storage: `Tasks::Prompts` (r:1 w:0)
 		// Proof: `Tasks::Prompts` (`max_values`: None, `max_size`: Some(4114), added: 6589, mode: `MaxEncodedLen`)
+		// Storage: `System::BlockHash` (r:1 w:0)
+		// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 		// Storage: `Tasks::Unsettled` (r:1 w:1)
 		// Proof: `Tasks::Unsettled` (`max_values`: None, `max_size`: Some(64), added: 2539, mode: `MaxEncodedLen`)
 		// Storage: `Models::Offers` (r:1 w:1)
 		// Proof: `Models::Offers` (`max_values`: None, `max_size`: Some(332), added: 2807, mode: `MaxEncodedLen`)
 		// Storage: `Models::Miners` (r:1 w:0)
 		// Proof: `Models::Miners` (`max_values`: None, `max_size`: Some(2098), added: 4573, mode: `MaxEncodedLen`)
+		// Storage: `System::Account` (r:1 w:1)
+		// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 		// Storage: `Balances::Holds` (r:1 w:1)
 		// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(175), added: 2650, mode: `MaxEncodedLen`)
 		// Storage: `Audits::NextAudit` (r:1 w:1)
@@ -93,9 +95,9 @@ macro_rules! weights {
 		// Storage: `Tasks::Missed` (r:0 w:1)
 		// Proof: `Tasks::Missed` (`max_values`: None, `max_size`: Some(273), added: 2748, mode: `MaxEncodedLen`)
 		fn submit_result() -> Weight {
-			Weight::from_parts(271_488_000, 7_579)
-				.saturating_add(<$db>::get().reads(10))
-				.saturating_add(<$db>::get().writes(10))
+			Weight::from_parts(286_088_000, 7_579)
+				.saturating_add(<$db>::get().reads(11))
+				.saturating_add(<$db>::get().writes(11))
 		}
 		// Storage: `Tasks::Tasks` (r:1 w:1)
 		// Proof: `Tasks::Tasks` (`max_values`: None, `max_size`: Some(529), added: 3004, mode: `MaxEncodedLen`)
@@ -108,7 +110,7 @@ macro_rules! weights {
 		// Storage: `Tasks::Missed` (r:0 w:1)
 		// Proof: `Tasks::Missed` (`max_values`: None, `max_size`: Some(273), added: 2748, mode: `MaxEncodedLen`)
 		fn cancel() -> Weight {
-			Weight::from_parts(94_580_000, 3_994)
+			Weight::from_parts(97_254_000, 3_994)
 				.saturating_add(<$db>::get().reads(3))
 				.saturating_add(<$db>::get().writes(5))
 		}
@@ -119,7 +121,7 @@ macro_rules! weights {
 		// Storage: `Tasks::Agenda` (r:1 w:1)
 		// Proof: `Tasks::Agenda` (`max_values`: None, `max_size`: Some(313), added: 2788, mode: `MaxEncodedLen`)
 		fn service_page() -> Weight {
-			Weight::from_parts(24_003_000, 3_778)
+			Weight::from_parts(24_170_000, 3_778)
 				.saturating_add(<$db>::get().reads(3))
 				.saturating_add(<$db>::get().writes(3))
 		}
@@ -128,7 +130,7 @@ macro_rules! weights {
 		// Storage: `Tasks::Unpaid` (r:1 w:0)
 		// Proof: `Tasks::Unpaid` (`max_values`: None, `max_size`: Some(16), added: 2491, mode: `MaxEncodedLen`)
 		fn service_idle() -> Weight {
-			Weight::from_parts(17_368_000, 3_994).saturating_add(<$db>::get().reads(2))
+			Weight::from_parts(18_630_000, 3_994).saturating_add(<$db>::get().reads(2))
 		}
 		// Storage: `Tasks::Tasks` (r:1 w:1)
 		// Proof: `Tasks::Tasks` (`max_values`: None, `max_size`: Some(529), added: 3004, mode: `MaxEncodedLen`)
@@ -159,8 +161,8 @@ macro_rules! weights {
 		// Storage: `Tasks::Agenda` (r:0 w:1)
 		// Proof: `Tasks::Agenda` (`max_values`: None, `max_size`: Some(313), added: 2788, mode: `MaxEncodedLen`)
 		fn service_assign(c: u32) -> Weight {
-			Weight::from_parts(123_609_580, 7_579)
-				.saturating_add(Weight::from_parts(15_390_659, 0).saturating_mul(c.into()))
+			Weight::from_parts(133_778_285, 7_579)
+				.saturating_add(Weight::from_parts(17_075_349, 0).saturating_mul(c.into()))
 				.saturating_add(Weight::from_parts(0, 3_209).saturating_mul(c.into()))
 				.saturating_add(<$db>::get().reads(11))
 				.saturating_add(<$db>::get().reads(2_u64.saturating_mul(c.into())))
@@ -191,7 +193,7 @@ macro_rules! weights {
 		// Storage: `Tasks::Agenda` (r:0 w:1)
 		// Proof: `Tasks::Agenda` (`max_values`: None, `max_size`: Some(313), added: 2788, mode: `MaxEncodedLen`)
 		fn service_miss() -> Weight {
-			Weight::from_parts(157_713_000, 7_579)
+			Weight::from_parts(165_097_000, 7_579)
 				.saturating_add(<$db>::get().reads(11))
 				.saturating_add(<$db>::get().writes(9))
 		}
@@ -203,6 +205,8 @@ macro_rules! weights {
 		// Proof: `Tasks::Prompts` (`max_values`: None, `max_size`: Some(4114), added: 6589, mode: `MaxEncodedLen`)
 		// Storage: `Tasks::Missed` (r:1 w:1)
 		// Proof: `Tasks::Missed` (`max_values`: None, `max_size`: Some(273), added: 2748, mode: `MaxEncodedLen`)
+		// Storage: `System::Account` (r:1 w:1)
+		// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 		// Storage: `Balances::Holds` (r:1 w:1)
 		// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(175), added: 2650, mode: `MaxEncodedLen`)
 		// Storage: `Tasks::AgendaPages` (r:1 w:1)
@@ -210,9 +214,9 @@ macro_rules! weights {
 		// Storage: `Tasks::Agenda` (r:0 w:1)
 		// Proof: `Tasks::Agenda` (`max_values`: None, `max_size`: Some(313), added: 2788, mode: `MaxEncodedLen`)
 		fn service_refund() -> Weight {
-			Weight::from_parts(109_865_000, 7_579)
-				.saturating_add(<$db>::get().reads(6))
-				.saturating_add(<$db>::get().writes(5))
+			Weight::from_parts(126_199_000, 7_579)
+				.saturating_add(<$db>::get().reads(7))
+				.saturating_add(<$db>::get().writes(6))
 		}
 		// Storage: `Tasks::Tasks` (r:1 w:1)
 		// Proof: `Tasks::Tasks` (`max_values`: None, `max_size`: Some(529), added: 3004, mode: `MaxEncodedLen`)
@@ -222,11 +226,11 @@ macro_rules! weights {
 		// Proof: `Models::Models` (`max_values`: None, `max_size`: Some(245), added: 2720, mode: `MaxEncodedLen`)
 		// Storage: `Balances::Holds` (r:1 w:1)
 		// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(175), added: 2650, mode: `MaxEncodedLen`)
-		// Storage: `System::Account` (r:1 w:1)
+		// Storage: `System::Account` (r:4 w:4)
 		// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 		// Storage: `Rewards::Totals` (r:1 w:1)
 		// Proof: `Rewards::Totals` (`max_values`: Some(1), `max_size`: Some(72), added: 567, mode: `MaxEncodedLen`)
-		// Storage: `Rewards::Earned` (r:1 w:1)
+		// Storage: `Rewards::Earned` (r:2 w:2)
 		// Proof: `Rewards::Earned` (`max_values`: None, `max_size`: Some(80), added: 2555, mode: `MaxEncodedLen`)
 		// Storage: `Tasks::Unsettled` (r:1 w:1)
 		// Proof: `Tasks::Unsettled` (`max_values`: None, `max_size`: Some(64), added: 2539, mode: `MaxEncodedLen`)
@@ -237,9 +241,9 @@ macro_rules! weights {
 		// Storage: `Tasks::Unpaid` (r:0 w:1)
 		// Proof: `Tasks::Unpaid` (`max_values`: None, `max_size`: Some(16), added: 2491, mode: `MaxEncodedLen`)
 		fn service_settle() -> Weight {
-			Weight::from_parts(192_153_000, 3_994)
-				.saturating_add(<$db>::get().reads(9))
-				.saturating_add(<$db>::get().writes(9))
+			Weight::from_parts(324_234_000, 11_402)
+				.saturating_add(<$db>::get().reads(13))
+				.saturating_add(<$db>::get().writes(13))
 		}
 		// Storage: `Tasks::Tasks` (r:1 w:1)
 		// Proof: `Tasks::Tasks` (`max_values`: None, `max_size`: Some(529), added: 3004, mode: `MaxEncodedLen`)
@@ -248,7 +252,7 @@ macro_rules! weights {
 		// Storage: `Tasks::Prompts` (r:0 w:1)
 		// Proof: `Tasks::Prompts` (`max_values`: None, `max_size`: Some(4114), added: 6589, mode: `MaxEncodedLen`)
 		fn service_prune() -> Weight {
-			Weight::from_parts(20_359_000, 3_994)
+			Weight::from_parts(20_722_000, 3_994)
 				.saturating_add(<$db>::get().reads(1))
 				.saturating_add(<$db>::get().writes(3))
 		}
