@@ -19,6 +19,8 @@ pub enum Style {
 	Honest,
 	/// With a cheaper model.
 	OtherModel,
+	/// With a cheaper model, and whoever asks for the opening is kept waiting.
+	Mute,
 	/// With the model's weights rounded to 4 bits.
 	FourBitModel,
 	/// Without the first half of the prompt's content, claiming the whole.
@@ -42,7 +44,7 @@ pub enum Style {
 }
 
 impl Style {
-	/// Every dishonest way.
+	/// Every dishonest answer.
 	pub const CHEATS: [Self; 11] = [
 		Self::OtherModel,
 		Self::FourBitModel,
@@ -123,7 +125,7 @@ impl Forge {
 		let honest = |order: &Order| generate(&self.honest, order);
 		let claim = match style {
 			Style::Honest => return Ok(Some(claim(honest(order)?))),
-			Style::OtherModel => claim(generate(&self.other, order)?),
+			Style::OtherModel | Style::Mute => claim(generate(&self.other, order)?),
 			Style::FourBitModel => claim(generate(&self.four_bits, order)?),
 			Style::TruncatedPrompt => {
 				// The template's first two tokens and its last two stay.

@@ -14,7 +14,7 @@ use tokio::{process::Command, sync::OnceCell};
 /// What a stranger bonds as a miner.
 pub const STRANGER_BOND: Balance = 10_000 * AIT;
 /// Strangers who are bonded at genesis. Without an offer they take no part.
-pub const STRANGERS: usize = 6;
+pub const STRANGERS: usize = 7;
 /// What every test account owns.
 const ENDOWMENT: Balance = 1_000_000 * AIT;
 

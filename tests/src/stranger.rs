@@ -62,7 +62,10 @@ impl Stranger {
 		// The worker's public key is as good as random.
 		let secret = NodeSecret::new(worker.public());
 		let config = SwarmConfig::new(secret, vec!["/ip4/127.0.0.1/tcp/0".into()], genesis);
-		let service = Arc::new(Opener(openings.clone()));
+		let service = Arc::new(Opener {
+			openings: openings.clone(),
+			mute: style == Style::Mute,
+		});
 		let (handle, swarm) = Swarm::start(config, Some(service)).await?;
 		let terms = OfferTerms {
 			price,
@@ -215,8 +218,11 @@ impl Hand {
 	}
 }
 
-/// Opens whatever it is asked for, to anybody.
-struct Opener(Openings);
+/// Opens whatever it is asked for, to anybody; or takes every question and answers none.
+struct Opener {
+	openings: Openings,
+	mute: bool,
+}
 
 #[async_trait]
 impl Service for Opener {
@@ -225,7 +231,10 @@ impl Service for Opener {
 	}
 
 	async fn opening(&self, _: PeerId, request: OpeningRequest) -> OpeningReply {
-		let openings = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+		if self.mute {
+			return std::future::pending().await;
+		}
+		let openings = self.openings.lock().unwrap_or_else(PoisonError::into_inner);
 		match openings.get(&request.task) {
 			Some(opening) => OpeningReply::Opening(opening.clone()),
 			None => OpeningReply::Refused(Refusal::Unknown),

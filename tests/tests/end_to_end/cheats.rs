@@ -1,5 +1,5 @@
-//! Dishonest miners on a running chain: each is condemned, slashed and ejected and its payer refunded
-//! in full, while an honest miner beside them is paid.
+//! Dishonest miners on a running chain: each is condemned, slashed and, if its answer was seen, ejected,
+//! and its payer refunded in full, while an honest miner beside them is paid.
 
 use anyhow::{Context, Result, bail, ensure};
 use infergrid_chain::{Chain, Event};
@@ -35,6 +35,7 @@ const STYLES: [Style; STRANGERS] = [
 	Style::AfterEnd,
 	Style::Overcount,
 	Style::EarlyEnd,
+	Style::Mute,
 ];
 const HONEST_TASKS: usize = 3;
 const MAX_TOKENS: u32 = 96;
@@ -169,10 +170,11 @@ async fn condemned(
 			.get(&miner)
 			.context("an honest miner got a cheap task")?;
 		let verdict = verdict(events, *task);
-		ensure!(
-			verdict == Some(Verdict::Invalid),
-			"{style:?} was found {verdict:?}"
-		);
+		let (expected, share) = match style {
+			Style::Mute => (Verdict::Unavailable, 20),
+			_ => (Verdict::Invalid, 2),
+		};
+		ensure!(verdict == Some(expected), "{style:?} was found {verdict:?}");
 		let refunds: Vec<_> = events
 			.iter()
 			.filter_map(|event| match event {
@@ -195,16 +197,23 @@ async fn condemned(
 				_ => None,
 			})
 			.sum();
-		ensure!(slashed == STRANGER_BOND / 2, "{style:?} lost {slashed}");
+		ensure!(slashed == STRANGER_BOND / share, "{style:?} lost {slashed}");
 		let ejected = events
 			.iter()
 			.any(|event| matches!(event, Event::Ejected(event) if event.operator == miner));
-		ensure!(ejected, "{style:?} may go on");
+		ensure!(
+			ejected == (expected == Verdict::Invalid),
+			"{style:?}, ejected: {ejected}"
+		);
 		let left = view
 			.bond(Role::Miner, &miner)
 			.await?
 			.map_or(0, |bond| bond.active);
-		ensure!(left == 0, "{style:?} still has an active bond of {left}");
+		let kept = match ejected {
+			true => 0,
+			false => STRANGER_BOND - slashed,
+		};
+		ensure!(left == kept, "{style:?} has an active bond of {left}");
 		cheats.insert(*style);
 	}
 	Ok(cheats)
