@@ -56,7 +56,6 @@
 //! (`punish.rs`), holding the slash until its window closes.
 
 #![cfg_attr(not(feature = "std"), no_std)]
-// The macros' storage prefixes have no use for it.
 #![allow(
 	missing_debug_implementations,
 	clippy::expect_used,

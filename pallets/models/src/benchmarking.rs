@@ -4,7 +4,7 @@ use crate::{
 	Call, Config, Miners, ModelInfo, Models, Offer, OfferTerms, Offers, Pallet, Profiles,
 	ProfilesOf, Verifiers, footprint,
 };
-use alloc::{vec, vec::Vec};
+use alloc::vec;
 use frame_benchmarking::v2::*;
 use frame_support::{
 	BoundedVec,
@@ -83,8 +83,19 @@ fn register<T: Config>(profiles: u32) -> Result<(T::AccountId, Hash), BenchmarkE
 
 /// A full list of miners that offer `profile`.
 fn fill_miners<T: Config>(profile: Hash) {
+	list_miners::<T>(profile, |index| {
+		T::BenchmarkHelper::operator(index, Role::Miner, 1)
+	});
+}
+
+/// A full list of offers whose miners have unbonded.
+fn leave_offers<T: Config>(profile: Hash) {
+	list_miners::<T>(profile, |index| account("unbonded", index, 0));
+}
+
+fn list_miners<T: Config>(profile: Hash, miner: impl Fn(u32) -> T::AccountId) {
 	let miners = (0..T::MaxCandidates::get())
-		.map(|index| T::BenchmarkHelper::operator(index, Role::Miner, 1))
+		.map(miner)
 		.inspect(|miner| {
 			Offers::<T>::insert(
 				profile,
@@ -96,24 +107,6 @@ fn fill_miners<T: Config>(profile: Hash) {
 			)
 		})
 		.collect();
-	Miners::<T>::insert(profile, BoundedVec::truncate_from(miners));
-}
-
-/// A full list of offers whose miners have unbonded.
-fn leave_offers<T: Config>(profile: Hash) {
-	let miners: Vec<T::AccountId> = (0..T::MaxCandidates::get())
-		.map(|index| account("unbonded", index, 0))
-		.collect();
-	for miner in &miners {
-		Offers::<T>::insert(
-			profile,
-			miner,
-			Offer {
-				terms: terms(),
-				in_use: 0,
-			},
-		);
-	}
 	Miners::<T>::insert(profile, BoundedVec::truncate_from(miners));
 }
 

@@ -36,7 +36,6 @@
 //! every audit.
 
 #![cfg_attr(not(feature = "std"), no_std)]
-// The macros' storage prefixes have no use for it.
 #![allow(
 	missing_debug_implementations,
 	clippy::expect_used,

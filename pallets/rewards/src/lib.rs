@@ -22,7 +22,6 @@
 //! - [`Totals`] and [`Earned`] keep what was shared out.
 
 #![cfg_attr(not(feature = "std"), no_std)]
-// The macros' storage prefixes have no use for it.
 #![allow(
 	missing_debug_implementations,
 	clippy::expect_used,

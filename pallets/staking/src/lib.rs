@@ -41,7 +41,6 @@
 //! report of the same session only takes the difference.
 
 #![cfg_attr(not(feature = "std"), no_std)]
-// The macros' storage prefixes have no use for it.
 #![allow(
 	missing_debug_implementations,
 	clippy::expect_used,

@@ -44,7 +44,6 @@
 //!   tried again.
 
 #![cfg_attr(not(feature = "std"), no_std)]
-// The macros' storage prefixes have no use for it.
 #![allow(
 	missing_debug_implementations,
 	clippy::expect_used,

@@ -101,6 +101,7 @@ impl Engine {
 			fingerprint,
 		})
 	}
+
 	/// How far each token of the answer is from the model's own choice after `states`,
 	/// `[n_out, hidden]`.
 	fn margins(

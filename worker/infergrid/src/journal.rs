@@ -16,7 +16,10 @@ pub(crate) use records::{Ballot, Delivery, Order, Placed};
 
 use codec::{Decode, Encode};
 use infergrid_primitives::{AuditId, BlockNumber, Hash, TaskId};
-use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
+use redb::{
+	Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition,
+	TableError,
+};
 use std::{path::Path, sync::Arc};
 
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta_v1");
@@ -213,9 +216,8 @@ impl Journal {
 		V: Decode,
 	{
 		let found = self.read(|transaction| {
-			let table = match transaction.open_table(table) {
-				Err(TableError::TableDoesNotExist(_)) => return Ok(None),
-				table => table?,
+			let Some(table) = open(transaction, table)? else {
+				return Ok(None);
 			};
 			Ok(table.get(key)?.map(|found| found.value().to_vec()))
 		})?;
@@ -260,5 +262,16 @@ impl Journal {
 			path: self.path.to_string(),
 			source: Box::new(error),
 		}
+	}
+}
+
+/// A table to read; None if nothing has been written to it yet.
+fn open<K: redb::Key + 'static, V: redb::Value + 'static>(
+	transaction: &ReadTransaction,
+	table: TableDefinition<'_, K, V>,
+) -> Result<Option<ReadOnlyTable<K, V>>, redb::Error> {
+	match transaction.open_table(table) {
+		Err(TableError::TableDoesNotExist(_)) => Ok(None),
+		table => Ok(Some(table?)),
 	}
 }

@@ -8,8 +8,7 @@
 //! A table keeps its name for as long as its records keep their encoding. A fixture of every format
 //! lies in `tests/fixtures` and is opened by the tests.
 
-use super::{Journal, JournalError, META, orders};
-use redb::TableError;
+use super::{Journal, JournalError, META, open, orders};
 
 /// What this version writes.
 pub(super) const FORMAT: u32 = 2;
@@ -37,9 +36,8 @@ impl Journal {
 	/// The journal's format; 0 for one that holds nothing yet.
 	pub(super) fn format(&self) -> Result<u32, JournalError> {
 		let found = self.read(|transaction| {
-			let meta = match transaction.open_table(META) {
-				Err(TableError::TableDoesNotExist(_)) => return Ok(None),
-				meta => meta?,
+			let Some(meta) = open(transaction, META)? else {
+				return Ok(None);
 			};
 			Ok(Some(meta.get(KEY)?.map(|found| found.value().to_vec())))
 		})?;

@@ -1,12 +1,12 @@
 //! A gateway's orders, from the record before the extrinsic until they are forgotten.
 
 use super::{
-	Journal, JournalError,
+	Journal, JournalError, open,
 	records::{Order, Placed},
 };
 use codec::Encode;
 use infergrid_primitives::BlockNumber;
-use redb::{ReadableTable, ReadableTableMetadata, TableDefinition, TableError};
+use redb::{ReadableTable, ReadableTableMetadata, TableDefinition};
 
 pub(super) const ORDERS: TableDefinition<u64, &[u8]> = TableDefinition::new("orders_v1");
 /// Closed orders by the block in which they were closed; [`UNDATED`] where nobody noted it.
@@ -116,9 +116,8 @@ impl Journal {
 	/// Every order.
 	pub(crate) fn orders(&self) -> Result<Vec<(u64, Order)>, JournalError> {
 		let found = self.read(|transaction| {
-			let table = match transaction.open_table(ORDERS) {
-				Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-				table => table?,
+			let Some(table) = open(transaction, ORDERS)? else {
+				return Ok(Vec::new());
 			};
 			let mut orders = Vec::new();
 			for entry in table.iter()? {
