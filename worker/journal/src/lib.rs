@@ -28,6 +28,7 @@
 
 mod answers;
 mod ballots;
+mod blocking;
 mod deliveries;
 mod directory;
 mod error;
