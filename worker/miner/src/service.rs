@@ -1,11 +1,12 @@
 //! What a miner answers to its peers: payers who want their answer, verifiers who want an opening.
 
-use super::{
+use crate::{
 	jobs::{Job, Progress, Prompt},
-	work::Miner,
+	miner::Miner,
 };
 use async_trait::async_trait;
 use infergrid_chain::{Phase, Task};
+use infergrid_journal::Delivery;
 use infergrid_keys::{verify_delivery_request, verify_opening_request};
 use infergrid_primitives::request::PromptCommitment;
 use infergrid_swarm::{
@@ -21,12 +22,13 @@ const TOKENS_PER_FRAME: usize = 4_096;
 
 /// Answers peers for a miner.
 #[derive(Debug)]
-pub(crate) struct MinerService {
+pub struct MinerService {
 	miner: Arc<Miner>,
 }
 
 impl MinerService {
-	pub(crate) fn new(miner: Arc<Miner>) -> Self {
+	/// The service of `miner`.
+	pub fn new(miner: Arc<Miner>) -> Self {
 		Self { miner }
 	}
 
@@ -37,7 +39,7 @@ impl MinerService {
 		frames: &FrameSender,
 	) -> Result<(), Refusal> {
 		let miner = &self.miner;
-		let genesis = miner.chain.genesis();
+		let genesis = miner.ledger.genesis();
 		if !verify_delivery_request(
 			&request.payer_key,
 			&genesis,
@@ -71,7 +73,8 @@ impl MinerService {
 		if let Some(job) = self.miner.jobs.get(task) {
 			return Some(job);
 		}
-		if matches!(self.miner.journal.delivery(task), Ok(Some(_))) {
+		let journal = &self.miner.journal;
+		if let Ok(Some(_)) = journal.run(move |journal| journal.delivery(task)).await {
 			return None;
 		}
 		timeout(HEAD_START, self.miner.jobs.wait(task)).await.ok()
@@ -79,18 +82,9 @@ impl MinerService {
 
 	/// Gives an answer that was finished before.
 	async fn finished(&self, request: &InferRequest, frames: &FrameSender) -> Result<(), Refusal> {
-		let delivery = self
-			.miner
-			.journal
-			.delivery(request.task)
-			.map_err(internal)?;
-		let delivery = delivery.ok_or(Refusal::Unknown)?;
-		let view = self.miner.chain.latest().await.map_err(internal)?;
-		let task = view
-			.task(request.task)
-			.await
-			.map_err(internal)?
-			.ok_or(Refusal::Expired)?;
+		let delivery = self.delivery(request.task).await?.ok_or(Refusal::Unknown)?;
+		let task = self.miner.ledger.task(request.task).await;
+		let task = task.map_err(internal)?.ok_or(Refusal::Expired)?;
 		authorise(&task, request)?;
 		let progress = Progress {
 			tokens: delivery.opening.output.clone(),
@@ -99,9 +93,17 @@ impl MinerService {
 		stream(watch::Sender::new(progress).subscribe(), frames).await
 	}
 
+	async fn delivery(&self, task: u64) -> Result<Option<Delivery>, Refusal> {
+		let journal = &self.miner.journal;
+		journal
+			.run(move |journal| journal.delivery(task))
+			.await
+			.map_err(internal)
+	}
+
 	async fn open(&self, peer: PeerId, request: &OpeningRequest) -> Result<OpeningReply, Refusal> {
 		let miner = &self.miner;
-		let genesis = miner.chain.genesis();
+		let genesis = miner.ledger.genesis();
 		if !verify_opening_request(
 			&request.worker,
 			&genesis,
@@ -111,12 +113,8 @@ impl MinerService {
 		) {
 			return Err(Refusal::Unauthorised);
 		}
-		let view = miner.chain.latest().await.map_err(internal)?;
-		let audit = view
-			.audit(request.audit)
-			.await
-			.map_err(internal)?
-			.ok_or(Refusal::Unknown)?;
+		let audit = miner.ledger.audit(request.audit).await;
+		let audit = audit.map_err(internal)?.ok_or(Refusal::Unknown)?;
 		if audit.work.task != request.task || audit.work.miner != miner.operator {
 			return Err(Refusal::NotAssigned);
 		}
@@ -133,14 +131,15 @@ impl MinerService {
 			}
 			Phase::Escrowed { .. } | Phase::Concluded { .. } => return Err(Refusal::Expired),
 		};
-		let verifier = view.operator_of(&request.worker).await.map_err(internal)?;
+		let verifier = miner.ledger.operator_of(&request.worker).await;
+		let verifier = verifier.map_err(internal)?;
 		if !verifier.is_some_and(|verifier| committee.contains(&verifier)) {
 			return Err(Refusal::NotAssigned);
 		}
 		// Another worker of the same operator may have delivered: its answer cannot be opened with this
 		// one's, and the verifiers would take the attempt for a forgery.
-		let standing = view.receipt(request.task).await.map_err(internal)?;
-		let delivery = miner.journal.delivery(request.task).map_err(internal)?;
+		let standing = miner.ledger.receipt(request.task).await.map_err(internal)?;
+		let delivery = self.delivery(request.task).await?;
 		delivery
 			.filter(|delivery| standing.as_ref() == Some(&delivery.receipt))
 			.map(|delivery| OpeningReply::Opening(delivery.opening))
@@ -162,6 +161,7 @@ impl Service for MinerService {
 	async fn opening(&self, peer: PeerId, request: OpeningRequest) -> OpeningReply {
 		match self.open(peer, &request).await {
 			Ok(reply) => {
+				self.miner.metrics.opened();
 				tracing::info!(audit = request.audit, task = request.task, %peer, "opened a receipt");
 				reply
 			}

@@ -1,8 +1,6 @@
 //! Which profile a worker serves with the model it has loaded.
 
-use crate::{failure::Failure, follow::persist};
-use anyhow::anyhow;
-use infergrid_chain::{Chain, View};
+use crate::{Chain, ReadError, View, persist};
 use infergrid_primitives::{Hash, model::Profile};
 use std::time::{Duration, Instant};
 
@@ -11,17 +9,51 @@ const PATIENCE: Duration = Duration::from_secs(600);
 
 /// A profile with its identifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Served {
-	pub(crate) id: Hash,
-	pub(crate) profile: Profile,
+pub struct Served {
+	/// Its identifier.
+	pub id: Hash,
+	/// The profile.
+	pub profile: Profile,
+}
+
+/// Why there is no profile to serve.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProfileError {
+	/// The chain cannot be read.
+	#[error(transparent)]
+	Read(#[from] ReadError),
+	/// Not the name of a profile.
+	#[error("`{0}` is not a hash of 64 hexadecimal digits")]
+	NoHash(String),
+	/// More than one fits.
+	#[error("the model has several profiles: choose one with --profile: {}", .0.join(", "))]
+	Several(Vec<String>),
+	/// None came.
+	#[error(
+		"the chain knows no profile for the model {model}: register it with `infergrid model publish`, or \
+		 compare the directory's files by `infergrid model verify`"
+	)]
+	None {
+		/// The model, in hexadecimal digits.
+		model: String,
+	},
+	/// The profile is for another model.
+	#[error("the profile is for model {wanted}, but the directory holds model {found}")]
+	OtherModel {
+		/// The profile's model.
+		wanted: String,
+		/// The model at hand.
+		found: String,
+	},
 }
 
 /// The profile named `wanted`, or the only one of `model`. Waits until it is registered.
-pub(crate) async fn find(
+pub async fn find_profile(
 	chain: &Chain,
 	model: &Hash,
 	wanted: Option<&str>,
-) -> Result<Served, Failure> {
+) -> Result<Served, ProfileError> {
 	let wanted = wanted.map(parse_hash).transpose()?;
 	let started = Instant::now();
 	let mut told = false;
@@ -40,17 +72,14 @@ pub(crate) async fn find(
 			}
 			[] => {}
 			[..] => {
-				let ids: Vec<_> = found.iter().map(|served| hex::encode(served.id)).collect();
-				return Err(Failure::config(anyhow!("the model has several profiles"))
-					.hint(format!("choose one with --profile: {}", ids.join(", "))));
+				let ids = found.iter().map(|served| hex::encode(served.id)).collect();
+				return Err(ProfileError::Several(ids));
 			}
 		}
 		if started.elapsed() >= PATIENCE {
-			return Err(Failure::config(anyhow!(
-				"the chain knows no profile for the model {}",
-				hex::encode(model)
-			))
-			.hint("register it with `infergrid model publish`, or check the model's files"));
+			return Err(ProfileError::None {
+				model: hex::encode(model),
+			});
 		}
 		if !told {
 			tracing::info!(model = %hex::encode(model), "waiting until a profile for the model is registered");
@@ -66,7 +95,7 @@ async fn candidates(
 	view: &View,
 	model: &Hash,
 	wanted: Option<&Hash>,
-) -> Result<Vec<Served>, Failure> {
+) -> Result<Vec<Served>, ProfileError> {
 	let profiles = persist(|| view.profiles()).await?;
 	let mut found: Vec<_> = profiles
 		.into_iter()
@@ -79,11 +108,10 @@ async fn candidates(
 			if let Some(served) = found.first()
 				&& served.profile.model != *model
 			{
-				return Err(Failure::config(anyhow!(
-					"the profile is for model {}, but the directory holds model {}",
-					hex::encode(served.profile.model),
-					hex::encode(model)
-				)));
+				return Err(ProfileError::OtherModel {
+					wanted: hex::encode(served.profile.model),
+					found: hex::encode(model),
+				});
 			}
 		}
 	}
@@ -91,9 +119,9 @@ async fn candidates(
 }
 
 /// 64 hexadecimal digits, with or without 0x.
-pub(crate) fn parse_hash(text: &str) -> Result<Hash, Failure> {
+pub fn parse_hash(text: &str) -> Result<Hash, ProfileError> {
 	hex::decode(text.trim_start_matches("0x"))
 		.ok()
 		.and_then(|bytes| Hash::try_from(bytes).ok())
-		.ok_or_else(|| Failure::usage(format!("`{text}` is not a hash of 64 hexadecimal digits")))
+		.ok_or_else(|| ProfileError::NoHash(text.to_owned()))
 }

@@ -10,7 +10,10 @@ use infergrid_primitives::{
 use infergrid_swarm::Refusal;
 use std::{
 	collections::HashMap,
-	sync::{Arc, Mutex, MutexGuard, PoisonError},
+	sync::{
+		Arc, Mutex, MutexGuard, PoisonError,
+		atomic::{AtomicBool, Ordering},
+	},
 };
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -64,6 +67,7 @@ pub(crate) struct Job {
 	pub(crate) lost: CancellationToken,
 	prompt: watch::Sender<Option<Prompt>>,
 	progress: watch::Sender<Progress>,
+	finished: AtomicBool,
 }
 
 impl Job {
@@ -76,6 +80,7 @@ impl Job {
 			lost: CancellationToken::new(),
 			prompt: watch::Sender::new(None),
 			progress: watch::Sender::new(Progress::default()),
+			finished: AtomicBool::new(false),
 		}
 	}
 
@@ -106,6 +111,13 @@ impl Job {
 				std::future::pending::<()>().await;
 			}
 		}
+	}
+
+	/// Begins the answer anew. The same seed gives the same tokens: who has seen some sees them
+	/// continued.
+	pub(crate) fn restart(&self) {
+		self.progress
+			.send_if_modified(|progress| !std::mem::take(&mut progress.tokens).is_empty());
 	}
 
 	/// Adds a token to the answer.
@@ -141,6 +153,8 @@ pub(crate) struct Jobs {
 	jobs: Mutex<HashMap<TaskId, Arc<Job>>>,
 	/// Counts additions, for those who wait for one.
 	added: watch::Sender<u64>,
+	/// Counts the jobs that are not finished.
+	under_way: watch::Sender<usize>,
 }
 
 impl Jobs {
@@ -148,6 +162,7 @@ impl Jobs {
 		Self {
 			jobs: Mutex::default(),
 			added: watch::Sender::new(0),
+			under_way: watch::Sender::new(0),
 		}
 	}
 
@@ -162,9 +177,37 @@ impl Jobs {
 			fresh
 		};
 		if fresh {
+			self.under_way.send_modify(|count| *count += 1);
 			self.added.send_modify(|count| *count += 1);
 		}
 		fresh
+	}
+
+	/// Notes that nothing is left to do for `job`. It can still be looked at until it is removed.
+	pub(crate) fn finish(&self, job: &Job) {
+		if !job.finished.swap(true, Ordering::Relaxed) {
+			self.under_way.send_modify(|count| *count = count.saturating_sub(1));
+		}
+	}
+
+	/// How many jobs are not finished.
+	pub(crate) fn under_way(&self) -> usize {
+		*self.under_way.borrow()
+	}
+
+	/// Ends when every job is finished.
+	pub(crate) async fn idle(&self) {
+		let mut under_way = self.under_way.subscribe();
+		if under_way.wait_for(|count| *count == 0).await.is_err() {
+			std::future::pending::<()>().await;
+		}
+	}
+
+	/// The jobs that are not finished.
+	pub(crate) fn unfinished(&self) -> Vec<Arc<Job>> {
+		let mut jobs: Vec<_> = self.lock().values().cloned().collect();
+		jobs.retain(|job| !job.finished.load(Ordering::Relaxed));
+		jobs
 	}
 
 	pub(crate) fn get(&self, task: TaskId) -> Option<Arc<Job>> {

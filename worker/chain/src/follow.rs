@@ -1,7 +1,6 @@
 //! Going through finalized blocks without missing one, whatever the node does meanwhile.
 
-use crate::failure::Failure;
-use infergrid_chain::{Advice, BlockId, Blocks, Chain, Event, ReadError, View};
+use crate::{Advice, BlockId, Blocks, Chain, Event, ReadError, View};
 use std::{future::Future, time::Duration};
 use tokio_util::sync::CancellationToken;
 
@@ -11,7 +10,7 @@ const MAX_BEHIND: u32 = 128;
 
 /// What there is to do next.
 #[derive(Debug)]
-pub(crate) enum Step {
+pub enum Step {
 	/// Everything before is unknown: look at the state itself.
 	Rescan(View),
 	/// The next block and its events.
@@ -20,7 +19,7 @@ pub(crate) enum Step {
 
 /// A walk along the finalized blocks. The first step is always a rescan.
 #[derive(Debug)]
-pub(crate) struct Follower {
+pub struct Follower {
 	chain: Chain,
 	blocks: Option<Blocks>,
 	/// A block that is taken from `blocks` and not yet given out.
@@ -30,7 +29,7 @@ pub(crate) struct Follower {
 
 impl Follower {
 	/// A walk that begins now and ends with `stop`.
-	pub(crate) fn new(chain: Chain, stop: CancellationToken) -> Self {
+	pub fn new(chain: Chain, stop: CancellationToken) -> Self {
 		Self {
 			chain,
 			blocks: None,
@@ -41,7 +40,7 @@ impl Follower {
 
 	/// The next step; None after the stop. Waits as long as the chain does not answer. Cancelling
 	/// loses nothing.
-	pub(crate) async fn next(&mut self) -> Result<Option<Step>, Failure> {
+	pub async fn next(&mut self) -> Result<Option<Step>, ReadError> {
 		let stop = self.stop.clone();
 		tokio::select! {
 			_ = stop.cancelled() => Ok(None),
@@ -49,7 +48,7 @@ impl Follower {
 		}
 	}
 
-	async fn step(&mut self) -> Result<Step, Failure> {
+	async fn step(&mut self) -> Result<Step, ReadError> {
 		loop {
 			if self
 				.blocks
@@ -85,7 +84,7 @@ impl Follower {
 }
 
 /// Reads until the chain answers, or the answer shows that it never will.
-pub(crate) async fn persist<T, F>(mut read: impl FnMut() -> F) -> Result<T, Failure>
+pub async fn persist<T, F>(mut read: impl FnMut() -> F) -> Result<T, ReadError>
 where
 	F: Future<Output = Result<T, ReadError>>,
 {
@@ -97,13 +96,13 @@ where
 	}
 }
 
-async fn pause(error: ReadError) -> Result<(), Failure> {
+async fn pause(error: ReadError) -> Result<(), ReadError> {
 	match error.advice() {
 		Advice::Retry | Advice::Skip => {
 			tracing::warn!(%error, "the chain does not answer, trying again");
 			tokio::time::sleep(RETRY_PAUSE).await;
 			Ok(())
 		}
-		Advice::Die => Err(error.into()),
+		Advice::Die => Err(error),
 	}
 }
