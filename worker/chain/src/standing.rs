@@ -2,7 +2,10 @@
 
 use crate::{ReadError, View};
 use infergrid_primitives::{AccountBytes, Balance, Hash, WorkerKey, market::Role};
-use std::fmt;
+use std::{
+	fmt,
+	time::{Duration, Instant},
+};
 
 const PLANCKS_PER_AIT: f64 = 1e12;
 
@@ -51,7 +54,9 @@ impl fmt::Display for Standing {
 			Self::Unpaired => f.write_str(
 				"the worker key acts for the operator no more: pair it again with --operator-key-file",
 			),
-			Self::NotBonded => f.write_str("the operator has no bond for this role: bond at least the minimum"),
+			Self::NotBonded => {
+				f.write_str("the operator has no bond for this role: bond at least the minimum")
+			}
 			Self::BelowMinimum { bonded, minimum } => write!(
 				f,
 				"the bond of {} AIT is below the minimum of {} AIT: bond at least {} AIT more",
@@ -60,7 +65,10 @@ impl fmt::Display for Standing {
 				ait(&minimum.saturating_sub(*bonded))
 			),
 			Self::Waiting { session } => {
-				write!(f, "the bond counts from session {session} on: wait until then")
+				write!(
+					f,
+					"the bond counts from session {session} on: wait until then"
+				)
 			}
 			Self::NotListed => f.write_str(
 				"the profile's list has no place for this operator: its entries have larger bonds, so bond \
@@ -92,7 +100,9 @@ impl View {
 				minimum,
 			});
 		}
-		if bond.active.saturating_sub(bond.pending) < minimum && self.session().await? < bond.activates_at {
+		if bond.active.saturating_sub(bond.pending) < minimum
+			&& self.session().await? < bond.activates_at
+		{
 			return Ok(Standing::Waiting {
 				session: bond.activates_at,
 			});
@@ -107,6 +117,49 @@ impl View {
 		} else {
 			Standing::NotListed
 		})
+	}
+}
+
+/// Says in the log what is wrong when it begins, again and again while it lasts, and when it is over.
+#[derive(Debug)]
+pub struct Complaint {
+	/// What follows from it.
+	consequence: &'static str,
+	/// What is wrong, and when that was last said.
+	last: Option<(Standing, Instant)>,
+}
+
+impl Complaint {
+	const REPEAT_AFTER: Duration = Duration::from_secs(600);
+
+	/// Nothing is wrong yet. Where something is, `consequence` follows.
+	pub fn new(consequence: &'static str) -> Self {
+		Self {
+			consequence,
+			last: None,
+		}
+	}
+
+	/// To be told again and again how the operator stands.
+	pub fn tell(&mut self, standing: &Standing) {
+		let consequence = self.consequence;
+		match &mut self.last {
+			None if standing.is_good() => {}
+			Some(_) if standing.is_good() => {
+				tracing::info!("in good standing again");
+				self.last = None;
+			}
+			Some((last, said)) if last == standing => {
+				if said.elapsed() >= Self::REPEAT_AFTER {
+					tracing::error!(%standing, "still idle: {consequence}");
+					*said = Instant::now();
+				}
+			}
+			last => {
+				tracing::error!(%standing, "idle: {consequence}");
+				*last = Some((standing.clone(), Instant::now()));
+			}
+		}
 	}
 }
 

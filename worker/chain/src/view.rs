@@ -11,8 +11,8 @@ use crate::{
 	},
 };
 use infergrid_primitives::{
-	AccountBytes, AuditId, Balance, Hash, TaskId, WorkerKey, audit::Vote, market::Role, model::Profile,
-	request::Receipt,
+	AccountBytes, AuditId, Balance, Hash, TaskId, WorkerKey, audit::Vote, market::Role,
+	model::Profile, request::Receipt,
 };
 use subxt::{
 	PolkadotConfig,

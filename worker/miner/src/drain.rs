@@ -58,7 +58,10 @@ async fn owed(miner: &Miner, chain: &Chain) -> Result<Vec<Owed>, MinerError> {
 		let TaskStatus::Delivered { audit, .. } = task.status else {
 			continue;
 		};
-		let until = match persist(|| view.audit(audit)).await?.map(|audit| audit.phase) {
+		let until = match persist(|| view.audit(audit))
+			.await?
+			.map(|audit| audit.phase)
+		{
 			Some(Phase::Scheduled { .. }) => None,
 			Some(Phase::Committing { until, .. } | Phase::Revealing { until, .. }) => Some(until),
 			Some(Phase::Escrowed { .. } | Phase::Concluded { .. }) | None => continue,

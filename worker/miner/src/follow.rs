@@ -1,11 +1,7 @@
 //! Which tasks are this worker's: read from the chain and nothing else, so that a restart finds
 //! them again.
 
-use crate::{
-	MinerError,
-	jobs::Job,
-	miner::Miner,
-};
+use crate::{MinerError, jobs::Job, miner::Miner};
 use infergrid_chain::{Chain, Event, Follower, Step, Task, TaskStatus, View, persist};
 use infergrid_primitives::{BlockNumber, TaskId};
 use std::{collections::HashSet, sync::Arc};
@@ -90,11 +86,7 @@ impl Miner {
 		Ok(())
 	}
 
-	async fn react(
-		&self,
-		view: &View,
-		events: Vec<Event>,
-	) -> Result<Vec<Arc<Job>>, MinerError> {
+	async fn react(&self, view: &View, events: Vec<Event>) -> Result<Vec<Arc<Job>>, MinerError> {
 		let now = view.block().number;
 		let mut begun = Vec::new();
 		for event in events {

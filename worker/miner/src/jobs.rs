@@ -186,7 +186,8 @@ impl Jobs {
 	/// Notes that nothing is left to do for `job`. It can still be looked at until it is removed.
 	pub(crate) fn finish(&self, job: &Job) {
 		if !job.finished.swap(true, Ordering::Relaxed) {
-			self.under_way.send_modify(|count| *count = count.saturating_sub(1));
+			self.under_way
+				.send_modify(|count| *count = count.saturating_sub(1));
 		}
 	}
 

@@ -3,7 +3,9 @@
 use async_trait::async_trait;
 use infergrid_chain::{Audit, Call, Chain, ReadError, SubmitError, Submitter, Task, View};
 use infergrid_journal::Delivery;
-use infergrid_primitives::{AccountBytes, AuditId, BlockNumber, Hash, TaskId, WorkerKey, request::Receipt};
+use infergrid_primitives::{
+	AccountBytes, AuditId, BlockNumber, Hash, TaskId, WorkerKey, request::Receipt,
+};
 use std::fmt;
 
 /// The finalized chain, and the way into it. Implemented over a node, and by a fake in tests.

@@ -18,6 +18,7 @@ mod offer;
 mod service;
 #[cfg(test)]
 mod tests;
+
 mod work;
 
 pub use drain::{Owed, drain};

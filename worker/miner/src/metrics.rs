@@ -39,7 +39,7 @@ impl MinerMetrics {
 			openings: Counter::default(),
 			prompt_tokens: Counter::default(),
 			answer_tokens: Counter::default(),
-			answer_time: Histogram::new(ANSWER_SECONDS),
+			answer_time: Histogram::new(ANSWER_SECONDS.into_iter()),
 			earned: Counter::default(),
 			slashed: Counter::default(),
 			standing: Gauge::default(),

@@ -2,7 +2,7 @@
 
 use crate::metrics::MinerMetrics;
 use infergrid_chain::{
-	Call, Chain, OfferTerms, ReadError, Served, Standing, SubmitError, Submitter, View, persist,
+	Call, Chain, Complaint, OfferTerms, ReadError, Served, SubmitError, Submitter, View, persist,
 };
 use infergrid_primitives::{
 	AccountBytes,
@@ -14,8 +14,6 @@ use tokio_util::sync::CancellationToken;
 
 /// How often the offer and the bond are looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
-/// Looks between two repetitions of the same complaint: ten minutes.
-const REPEAT_EVERY: u32 = 20;
 
 /// What the operator wants to offer, but for the address, which may change.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +96,7 @@ impl OfferKeeper {
 
 	/// Watches the offer and the bond under it, until `stop`.
 	pub async fn watch(mut self, stop: CancellationToken) -> Result<(), OfferError> {
-		let mut complaint = Complaint::default();
+		let mut complaint = Complaint::new("the chain assigns nothing to this miner");
 		loop {
 			tokio::select! {
 				_ = stop.cancelled() => return Ok(()),
@@ -157,34 +155,5 @@ impl OfferKeeper {
 			"the offer is on chain"
 		);
 		Ok(())
-	}
-}
-
-/// Says what is wrong when it begins, again and again while it lasts, and when it is over.
-#[derive(Debug, Default)]
-struct Complaint {
-	/// What is wrong, and for how many looks.
-	last: Option<(Standing, u32)>,
-}
-
-impl Complaint {
-	fn tell(&mut self, standing: &Standing) {
-		match (&mut self.last, standing) {
-			(None, Standing::Good) => {}
-			(Some(_), Standing::Good) => {
-				tracing::info!("in good standing again: the chain can assign tasks");
-				self.last = None;
-			}
-			(Some((last, looks)), standing) if last == standing => {
-				*looks += 1;
-				if looks.is_multiple_of(REPEAT_EVERY) {
-					tracing::error!(%standing, "still idle: the chain assigns nothing to this miner");
-				}
-			}
-			(last, standing) => {
-				tracing::error!(%standing, "idle: the chain assigns nothing to this miner");
-				*last = Some((standing.clone(), 0));
-			}
-		}
 	}
 }

@@ -85,7 +85,9 @@ impl Miner {
 			Err(reason) => {
 				tracing::warn!(task = job.id, %reason, "the task is not answered");
 				job.end(Err(match reason {
-					Unanswered::NoPrompt | Unanswered::Lost | Unanswered::TooLate => Refusal::Expired,
+					Unanswered::NoPrompt | Unanswered::Lost | Unanswered::TooLate => {
+						Refusal::Expired
+					}
 					_ => Refusal::Unavailable,
 				}));
 				false
@@ -101,9 +103,15 @@ impl Miner {
 	/// The finished work for a task: from the journal, or computed and recorded there.
 	async fn answer(&self, job: &Arc<Job>) -> Result<Arc<Delivery>, Unanswered> {
 		let id = job.id;
-		let done = self.journal.run(move |journal| journal.delivery(id)).await?;
+		let done = self
+			.journal
+			.run(move |journal| journal.delivery(id))
+			.await?;
 		if let Some(done) = done {
-			tracing::info!(task = id, "the task was finished before, its receipt is sent again");
+			tracing::info!(
+				task = id,
+				"the task was finished before, its receipt is sent again"
+			);
 			return Ok(Arc::new(done));
 		}
 		let prompt = self.prompt(job).await?;
@@ -152,7 +160,11 @@ impl Miner {
 				context: self.served.profile.context,
 			};
 			let deadline = self.deadline(job.window.due);
-			match self.compute.generate(assignment, Some(deadline), on_token).await {
+			match self
+				.compute
+				.generate(assignment, Some(deadline), on_token)
+				.await
+			{
 				Ok(generation) => return Ok(generation),
 				Err(_) if job.lost.is_cancelled() => return Err(Unanswered::Lost),
 				Err(ComputeError::TooLate) => return Err(Unanswered::TooLate),
@@ -215,8 +227,8 @@ impl Miner {
 		} = generation;
 		let output_salt: Hash = rand::random();
 		let chunk = self.served.profile.proof.chunk;
-		let trace_root = trace::answer_root(&genesis, &tokens, &proofs, chunk)
-			.ok_or(MinerError::Proofs)?;
+		let trace_root =
+			trace::answer_root(&genesis, &tokens, &proofs, chunk).ok_or(MinerError::Proofs)?;
 		let (n_prompt, n_out) = (prompt.ids.len() as u32, tokens.len() as u32);
 		self.metrics.answered(n_prompt, n_out, total_time);
 		let receipt = Receipt {
