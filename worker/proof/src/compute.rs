@@ -17,11 +17,12 @@ use std::{
 /// the answer with [`ComputeError::Cancelled`]. It must not block.
 pub type OnToken = Box<dyn FnMut(TokenId) -> ControlFlow<()> + Send>;
 
-/// A loaded model, behind a bounded queue of jobs that are done earliest deadline first.
+/// A loaded model, behind a bounded queue of jobs: first come, first served, unless a more urgent one
+/// could not wait.
 ///
 /// Dropping the future of a call abandons the job: it leaves the queue, or stops at its next token.
 /// A job that cannot be done by its deadline fails with [`ComputeError::TooLate`] as soon as that is
-/// certain; without a deadline it comes after those that have one.
+/// certain; one without a deadline can always wait.
 #[async_trait]
 pub trait Compute: fmt::Debug + Send + Sync + 'static {
 	/// The files of the model.

@@ -4,22 +4,27 @@
 //! model, and no others.
 
 use crate::{
-	Assignment, Compute, ComputeError, Examination, Facts, Generation, Judgement, Load, Memory,
-	Model, OnToken, Replay, ReplayRequest, Sequence, Speed, Watcher, generate, margins, verify,
+	Assignment, Compute, ComputeError, Encoder, Examination, Facts, Generation, Judgement, Load,
+	Memory, Model, OnToken, Replay, ReplayRequest, Sequence, Speed, Watcher, generate, margins,
+	verify,
 };
 use async_trait::async_trait;
-use infergrid_checkpoint::CheckpointError;
 use infergrid_primitives::{
-	TokenId,
+	Hash, TokenId,
 	audit::FINGERPRINT_LEN,
 	fingerprint::Probe,
 	model::{Arithmetic, Manifest, ManifestFile, Profile, ProofParams},
+	request::{
+		Assurance, Opening, Payment, PromptCommitment, Receipt, Request, SamplingParams,
+		commit_tokens, sampler_seed,
+	},
 	toploc::f32_to_bf16,
+	trace,
 };
 use std::{
 	collections::VecDeque,
 	ops::ControlFlow,
-	sync::{Mutex, MutexGuard, PoisonError},
+	sync::{Arc, Mutex, MutexGuard, PoisonError},
 	time::{Duration, Instant},
 };
 use tokio::sync::Semaphore;
@@ -97,11 +102,11 @@ impl Model for EchoModel {
 		}
 	}
 
-	fn encode_inline(&self, text: &str) -> Result<Vec<TokenId>, CheckpointError> {
-		Ok(text
-			.bytes()
-			.map(|byte| FIRST + TokenId::from(byte))
-			.collect())
+	fn encoder(&self) -> Encoder {
+		Arc::new(|text| {
+			let ids = text.bytes().map(|byte| FIRST + TokenId::from(byte));
+			Ok(ids.collect())
+		})
 	}
 
 	fn sequence(&self, _: usize) -> Box<dyn Sequence + '_> {
@@ -137,6 +142,85 @@ impl Model for EchoModel {
 			},
 		})
 	}
+}
+
+/// A profile of [`EchoModel`], for a model of this identifier.
+pub fn profile(model: Hash) -> Profile {
+	Profile {
+		model,
+		arithmetic: Arithmetic::F32,
+		sampler: 1,
+		proof: ProofParams::F32,
+		calibration: ProofParams::F32.uncalibrated(),
+		context: CONTEXT as u32,
+		min_tokens_per_second: 10,
+		reference_input: 1_000,
+		reference_output: 2_000,
+	}
+}
+
+/// An honest answer of `max_tokens` tokens by [`EchoModel`], as a verifier gets it.
+pub fn examination(max_tokens: u32) -> Result<Examination, ComputeError> {
+	let (genesis, anchor, salt) = ([1; 32], [2; 32], [3; 32]);
+	let profile = profile([4; 32]);
+	let prompt = vec![10, 20, 30];
+	let request = Request {
+		profile: profile.id(),
+		params: SamplingParams::greedy(max_tokens),
+		prompt: PromptCommitment::Salted {
+			commitment: commit_tokens(&genesis, &salt, &prompt),
+			n_prompt: prompt.len() as u32,
+		},
+		max_fee: 1,
+		user_nonce: 0,
+		payment: Payment::Task(0),
+		assurance: Assurance::Sampled,
+	};
+	let request_id = request.id(&genesis);
+	let assignment = Assignment {
+		prompt: prompt.clone(),
+		params: request.params.clone(),
+		seed: sampler_seed(&genesis, &request_id, &anchor, &request.profile),
+		proof: profile.proof,
+		context: profile.context,
+	};
+	let answer = generate(&EchoModel, &assignment, &mut |_| ControlFlow::Continue(()))?;
+	let root = trace::answer_root(
+		&genesis,
+		&answer.tokens,
+		&answer.proofs,
+		profile.proof.chunk,
+	);
+	let receipt = Receipt {
+		request_id,
+		miner: [5; 32],
+		worker_key: [6; 32],
+		n_prompt: prompt.len() as u32,
+		n_out: answer.tokens.len() as u32,
+		finish: answer.finish,
+		output_commit: commit_tokens(&genesis, &salt, &answer.tokens),
+		trace_root: root.unwrap_or_default(),
+		fee: 1,
+		ttft_ms: 1,
+		total_ms: 1,
+	};
+	Ok(Examination {
+		genesis,
+		request,
+		receipt,
+		inline: None,
+		profile,
+		anchor,
+		opening: Opening {
+			prompt_salt: salt,
+			prompt,
+			output_salt: salt,
+			output: answer.tokens,
+			proofs: answer.proofs,
+		},
+		audit: 1,
+		randomness: [7; 32],
+	})
 }
 
 /// What was asked of an [`Echo`].
@@ -213,6 +297,7 @@ impl Default for Echo {
 					weights: 0,
 					scratch: 0,
 					per_token: 1,
+					context: CONTEXT as u64,
 				},
 			}),
 			steps: None,
@@ -263,17 +348,7 @@ impl Echo {
 
 	/// A profile of this model.
 	pub fn profile(&self) -> Profile {
-		Profile {
-			model: self.manifest.id(),
-			arithmetic: Arithmetic::F32,
-			sampler: 1,
-			proof: ProofParams::F32,
-			calibration: ProofParams::F32.uncalibrated(),
-			context: CONTEXT as u32,
-			min_tokens_per_second: 10,
-			reference_input: 1_000,
-			reference_output: 2_000,
-		}
+		profile(self.manifest.id())
 	}
 
 	fn state(&self) -> MutexGuard<'_, State> {
@@ -368,8 +443,6 @@ impl Compute for Echo {
 		if let Some((_, fault)) = fault {
 			return Err(self.fail(fault).await);
 		}
-		EchoModel
-			.encode_inline(&text)
-			.map_err(ComputeError::InlinePrompt)
+		(EchoModel.encoder())(&text).map_err(ComputeError::InlinePrompt)
 	}
 }

@@ -197,9 +197,7 @@ fn check_prompt(model: &(impl Model + ?Sized), case: &Examination) -> Result<(),
 		}
 		PromptCommitment::Inline { .. } => case.inline.as_deref().is_some_and(|text| {
 			commit_inline(text.as_bytes()) == case.request.prompt
-				&& model
-					.encode_inline(text)
-					.is_ok_and(|ids| ids == opening.prompt)
+				&& (model.encoder())(text).is_ok_and(|ids| ids == opening.prompt)
 		}),
 	};
 	if matches {
@@ -305,3 +303,7 @@ fn margins(params: &ProofParams, margins: &[Margin]) -> Measures {
 fn milli(value: f64) -> u32 {
 	(value * 1e3).round() as u32
 }
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;

@@ -20,6 +20,7 @@ mod memory;
 mod model;
 mod queue;
 mod replay;
+mod server;
 
 mod speed;
 mod stop;
@@ -29,9 +30,10 @@ pub use error::{ComputeError, Remedy};
 pub use generate::{generate, prove};
 pub use judge::{Judgement, Violation, check_opening, judge, verify};
 pub use memory::{Memory, NotEnoughMemory};
-pub use model::{Facts, Model, Sequence, Watcher};
-pub use queue::Load;
+pub use model::{Encoder, Facts, Model, Sequence, Watcher};
+pub use queue::{Job, Load, Queue, Terms};
 pub use replay::{Replay, ReplayRequest, margins};
+pub use server::{Loaded, Server, StartError};
 
 pub use speed::{Grant, Speed, Work, capacity};
 

@@ -11,6 +11,8 @@ pub struct Memory {
 	pub scratch: u64,
 	/// What a cached token takes: its keys and values in all layers.
 	pub per_token: u64,
+	/// The model's context in tokens: no cache is made for more.
+	pub context: u64,
 }
 
 /// A context for which there is not enough memory.
@@ -45,12 +47,28 @@ impl Memory {
 		self.room() / self.per_token.max(1)
 	}
 
+	/// Tokens for which the cache of a sequence of `tokens` takes memory: caches double as they grow.
+	pub fn cached(&self, tokens: u64) -> u64 {
+		let doubled = tokens.checked_next_power_of_two().unwrap_or(u64::MAX);
+		doubled.min(self.context.max(tokens))
+	}
+
+	/// The longest sequence that fits, in tokens.
+	pub fn longest(&self) -> u64 {
+		match self.tokens() {
+			0 => 0,
+			tokens if tokens >= self.context => self.context,
+			tokens => 1 << tokens.ilog2(),
+		}
+	}
+
 	/// Whether one sequence of `context` tokens fits.
 	pub fn check(&self, context: u64) -> Result<(), NotEnoughMemory> {
-		if context <= self.tokens() {
+		let tokens = self.cached(context);
+		if tokens <= self.tokens() {
 			return Ok(());
 		}
-		let cache = context.saturating_mul(self.per_token);
+		let cache = tokens.saturating_mul(self.per_token);
 		Err(NotEnoughMemory {
 			context,
 			needed: cache
@@ -63,7 +81,7 @@ impl Memory {
 }
 
 fn remedy(memory: &Memory) -> String {
-	match memory.tokens() {
+	match memory.longest() {
 		0 => "use a smaller model, free memory, or compute on another device".into(),
 		tokens => format!(
 			"serve a profile with a context of at most {tokens}, free memory, or compute on another \
@@ -89,18 +107,36 @@ mod tests {
 		weights: 1_000_000_000,
 		scratch: 200_000_000,
 		per_token: 100_000,
+		context: 40_000,
 	};
 
 	#[test]
 	fn a_context_fits_up_to_the_last_token() {
 		assert_eq!(MEMORY.tokens(), 8_000);
-		assert_eq!(MEMORY.check(8_000), Ok(()));
+		assert_eq!(MEMORY.check(4_096), Ok(()));
+		assert_eq!(MEMORY.longest(), 4_096);
+		// A cache for 4,097 tokens has room for 8,192.
+		assert!(MEMORY.check(4_097).is_err());
 		assert_eq!(
 			MEMORY.check(32_768).unwrap_err().to_string(),
 			"a context of 32768 tokens needs 4.5 GB of memory (1.0 GB for weights, 3.3 GB for keys and \
 			 values, 200.0 MB to compute), but 2.0 GB are free; serve a profile with a context of at \
-			 most 8000, free memory, or compute on another device"
+			 most 4096, free memory, or compute on another device"
 		);
+	}
+
+	#[test]
+	fn no_cache_is_larger_than_the_models_context() {
+		let memory = Memory {
+			context: 5_000,
+			..MEMORY
+		};
+		assert_eq!(
+			[4_000, 4_097, 5_000].map(|n| memory.cached(n)),
+			[4_096, 5_000, 5_000]
+		);
+		assert_eq!(memory.check(5_000), Ok(()));
+		assert_eq!(memory.longest(), 5_000);
 	}
 
 	#[test]
@@ -116,6 +152,6 @@ mod tests {
 			available: u64::MAX,
 			..MEMORY
 		};
-		assert_eq!(unknown.check(1 << 40), Ok(()));
+		assert_eq!(unknown.check(40_000), Ok(()));
 	}
 }

@@ -3,7 +3,7 @@
 use crate::{ComputeError, Replay, ReplayRequest};
 use infergrid_checkpoint::{CheckpointError, Tokenizer};
 use infergrid_primitives::TokenId;
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, sync::Arc};
 
 /// What the rules need to know of a model.
 #[derive(Clone, Copy, Debug)]
@@ -20,13 +20,16 @@ pub struct Facts<'a> {
 	pub tokenizer: Option<&'a Tokenizer>,
 }
 
+/// Token ids of an inline prompt.
+pub type Encoder = Arc<dyn Fn(&str) -> Result<Vec<TokenId>, CheckpointError> + Send + Sync>;
+
 /// A loaded model. Calls are long, block, and belong to one thread.
 pub trait Model {
 	/// What the rules need to know.
 	fn facts(&self) -> Facts<'_>;
 
-	/// The token ids of an inline prompt.
-	fn encode_inline(&self, text: &str) -> Result<Vec<TokenId>, CheckpointError>;
+	/// What makes token ids of inline prompts, on any thread.
+	fn encoder(&self) -> Encoder;
 
 	/// An empty sequence that will have about `tokens`.
 	fn sequence(&self, tokens: usize) -> Box<dyn Sequence + '_>;

@@ -27,6 +27,13 @@ pub struct Work {
 	pub write: u32,
 }
 
+impl Work {
+	/// All of them.
+	pub fn tokens(&self) -> u64 {
+		u64::from(self.read) + u64::from(self.write)
+	}
+}
+
 impl Speed {
 	/// The time that `work` takes. Work that a speed of 0 never ends takes [`Duration::MAX`].
 	pub fn time(&self, work: Work) -> Duration {
