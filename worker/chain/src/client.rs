@@ -306,7 +306,10 @@ impl Alarm {
 	const REPEAT_AFTER: Duration = Duration::from_secs(120);
 
 	fn stalled(&mut self, finalized: BlockNumber, age: Duration) {
-		if self.said.is_some_and(|said| said.elapsed() < Self::REPEAT_AFTER) {
+		if self
+			.said
+			.is_some_and(|said| said.elapsed() < Self::REPEAT_AFTER)
+		{
 			return;
 		}
 		self.said = Some(Instant::now());

@@ -126,6 +126,9 @@ mod tests {
 	async fn a_panic_is_a_bug() {
 		let mut crew = Crew::new(CancellationToken::new());
 		crew.spawn("clumsy", async { panic!("oops") });
-		assert_eq!(crew.run(Duration::ZERO).await.unwrap_err().kind(), Kind::Internal);
+		assert_eq!(
+			crew.run(Duration::ZERO).await.unwrap_err().kind(),
+			Kind::Internal
+		);
 	}
 }

@@ -419,7 +419,9 @@ fn receipt_progress(account: payer::Account) -> ReceiptProgress {
 		placement: Placement {
 			task: account.task,
 			request_id: account.request_id,
-			miner: account.miner.map_or_else(String::new, |miner| address(&miner)),
+			miner: account
+				.miner
+				.map_or_else(String::new, |miner| address(&miner)),
 		},
 		receipt: account.receipt,
 		settlement,

@@ -7,13 +7,12 @@ use super::{
 };
 use crate::{
 	failure::Failure,
-	follow::persist,
 	model::{Publication, publish},
 	openai::Client,
 };
 use anyhow::{Context, anyhow};
 use futures::future::select_all;
-use infergrid_chain::{Chain, Key, Options, View};
+use infergrid_chain::{Chain, Key, Options, View, persist};
 use infergrid_primitives::{AccountBytes, Hash};
 use infergrid_swarm::NodeSecret;
 use serde::Serialize;
