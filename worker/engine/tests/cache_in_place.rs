@@ -1,5 +1,10 @@
 //! A token appended to a large cache must not copy it: allocations of one step are counted.
 
+#![allow(
+	clippy::unwrap_used,
+	reason = "clippy takes only functions marked #[test] for tests"
+)]
+
 use infergrid_engine::{Device, Engine};
 use std::{
 	alloc::{GlobalAlloc, Layout, System},

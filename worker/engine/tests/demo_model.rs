@@ -1,5 +1,10 @@
 //! The shipped model, from text to text: template, tokenizer, 16-bit weights, stop rules, verdict.
 
+#![allow(
+	clippy::unwrap_used,
+	reason = "clippy takes only functions marked #[test] for tests"
+)]
+
 use infergrid_checkpoint::Tokenizer;
 use infergrid_engine::{Case, Device, Engine, GenerateRequest, Generation};
 use infergrid_primitives::{

@@ -2,6 +2,11 @@
 //!
 //! The references are made by `fixtures/make.py`.
 
+#![allow(
+	clippy::unwrap_used,
+	reason = "clippy takes only functions marked #[test] for tests"
+)]
+
 use infergrid_engine::{CheckReport, Device, Engine};
 use infergrid_primitives::TokenId;
 use safetensors::{

@@ -1,5 +1,10 @@
 //! Honest answers are valid, whatever the sampling; each kind of dishonest one is not.
 
+#![allow(
+	clippy::unwrap_used,
+	reason = "clippy takes only functions marked #[test] for tests"
+)]
+
 use infergrid_engine::{
 	Case, Device, Engine, GenerateError, GenerateRequest, Judgement, Remedy, ReplayRequest,
 	Violation, prove,

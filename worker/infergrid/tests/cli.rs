@@ -1,5 +1,10 @@
 //! The command line through the real binary: merged settings, exit codes, channels.
 
+#![allow(
+	clippy::unwrap_used,
+	reason = "clippy takes only functions marked #[test] for tests"
+)]
+
 use serde_json::Value;
 use std::{
 	path::PathBuf,

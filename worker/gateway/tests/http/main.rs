@@ -1,5 +1,11 @@
 //! The whole router in process, without a socket.
 
+#![allow(clippy::too_many_lines, reason = "refusals are tables")]
+#![allow(
+	clippy::unwrap_used,
+	reason = "clippy takes only functions marked #[test] for tests"
+)]
+
 mod answers;
 mod errors;
 mod fake;
