@@ -13,7 +13,6 @@ mod calls;
 mod client;
 mod error;
 mod events;
-mod keys;
 mod names;
 mod records;
 mod submit;
@@ -24,7 +23,7 @@ pub use calls::{Call, TaskInput, TaskOrder};
 pub use client::{BlockId, Blocks, Chain};
 pub use error::{Advice, ConnectError, ReadError, Refusal, SubmitError};
 pub use events::{Event, event};
-pub use keys::{Key, KeyError, address, parse_address, verify};
+pub use infergrid_keys::{Key, KeyError, address, parse_address, verify};
 pub use records::{
 	Audit, Bond, Duty, Earnings, Funds, Model, ModelInfo, Offer, OfferTerms, Phase, RefundReason,
 	Task, TaskRules, TaskStatus,

@@ -13,9 +13,9 @@ use crate::{
 	client::{BlockId, Chain},
 	error::{ReadError, Refusal, SubmitError},
 	events::Event,
-	keys::Key,
 	view::Outcome,
 };
+use infergrid_keys::Key;
 use infergrid_primitives::{AccountBytes, BlockNumber, Hash, hashing::blake2_256};
 use std::{
 	collections::{BTreeSet, HashSet},

@@ -4,12 +4,11 @@ use crate::{
 	cli::Context,
 	failure::Failure,
 	openai::{Client, Question, Turn},
-	output,
-	secret::Secret,
-	settings,
+	output, settings,
 };
 use anyhow::anyhow;
 use clap::Args;
+use infergrid_keys::Secret;
 use serde::Serialize;
 use serde_json::json;
 use std::{

@@ -169,9 +169,21 @@ impl From<infergrid_swarm::StartError> for Failure {
 	}
 }
 
-impl From<crate::journal::JournalError> for Failure {
-	fn from(error: crate::journal::JournalError) -> Self {
+impl From<infergrid_journal::JournalError> for Failure {
+	fn from(error: infergrid_journal::JournalError) -> Self {
 		Self::outside(error)
+	}
+}
+
+impl From<infergrid_journal::OpenError> for Failure {
+	fn from(error: infergrid_journal::OpenError) -> Self {
+		Self::config(error)
+	}
+}
+
+impl From<infergrid_journal::DirectoryError> for Failure {
+	fn from(error: infergrid_journal::DirectoryError) -> Self {
+		Self::config(error)
 	}
 }
 

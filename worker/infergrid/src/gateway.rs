@@ -3,19 +3,19 @@
 use crate::{
 	cli::Context,
 	crew::Crew,
-	data::DataDir,
+	enrol,
 	failure::Failure,
-	journal::Journal,
 	market::{GridMarket, Terms},
-	secret::{KeySource, Secret},
 	settings::{self, Common},
 };
 use anyhow::anyhow;
 use clap::Args;
 use infergrid_chain::{Chain, Options, Submitter};
 use infergrid_gateway::{ApiKey, Settings};
+use infergrid_journal::DataDir;
+use infergrid_keys::{KeySource, Secret};
 use infergrid_primitives::request::Assurance;
-use infergrid_swarm::{Swarm, SwarmConfig};
+use infergrid_swarm::{NodeSecret, Swarm, SwarmConfig};
 use serde::Serialize;
 use std::{path::PathBuf, sync::Arc};
 use tokio::net::TcpListener;
@@ -52,6 +52,9 @@ pub(crate) struct GatewayArgs {
 	/// Directory of this gateway alone, for its journal and identity
 	#[arg(long, value_name = "DIR", env = "INFERGRID_DATA")]
 	data: Option<PathBuf>,
+	/// Make a new journal where the old one is lost: only if nothing that this key signed is open
+	#[arg(long)]
+	new_journal: bool,
 	/// Blocks to wait for an answer, at least what the chain asks for its length [default: 100]
 	#[arg(long, value_name = "BLOCKS", env = "INFERGRID_PATIENCE")]
 	patience: Option<u32>,
@@ -78,6 +81,7 @@ struct GatewaySettings {
 	listen: String,
 	key: KeySource,
 	data: PathBuf,
+	new_journal: bool,
 	patience: u32,
 	always_audit: bool,
 	api_key: Vec<Secret>,
@@ -104,6 +108,7 @@ impl GatewaySettings {
 				.data
 				.or_else(|| file.data.clone())
 				.unwrap_or_else(|| settings::default_data("gateway")),
+			new_journal: args.new_journal,
 			patience: args.patience.or(file.patience).unwrap_or(DEFAULT_PATIENCE),
 			always_audit: args.always_audit || file.always_audit.unwrap_or_default(),
 			api_key: keys(args.api_key)
@@ -126,8 +131,12 @@ pub(crate) async fn run(args: GatewayArgs, context: Context) -> Result<(), Failu
 			.hint("choose another address with --listen HOST:PORT")
 	})?;
 	let chain = Chain::connect(Options::new(settings.common.node.clone())).await?;
-	let journal = Journal::open(&data.journal(), &chain.genesis(), &key.public())?;
-	let config = SwarmConfig::new(data.node_secret()?, Vec::new(), chain.genesis());
+	let journal = enrol::journal(&data, &chain.genesis(), key.clone(), settings.new_journal)?;
+	let config = SwarmConfig::new(
+		NodeSecret::new(data.peer_secret()?),
+		Vec::new(),
+		chain.genesis(),
+	);
 	let (swarm_handle, swarm) = Swarm::start(config, None).await?;
 	let terms = Terms {
 		patience: settings.patience,

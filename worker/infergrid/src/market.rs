@@ -7,7 +7,6 @@ mod recovery;
 use crate::{
 	failure::Failure,
 	follow::{Follower, Step, persist},
-	journal::Journal,
 };
 use async_trait::async_trait;
 use futures::StreamExt;
@@ -16,6 +15,7 @@ use infergrid_checkpoint::Checkpoint;
 use infergrid_gateway::{
 	Market, MarketError, Model, Order, OrderError, OrderStream, ReceiptProgress,
 };
+use infergrid_journal::Journal;
 use infergrid_primitives::{BlockNumber, Hash, request::Assurance};
 use infergrid_swarm::SwarmHandle;
 use ledger::Ledger;

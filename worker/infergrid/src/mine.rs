@@ -7,22 +7,22 @@ mod work;
 use crate::{
 	cli::Context,
 	crew::Crew,
-	data::DataDir,
 	engine::EngineHandle,
+	enrol,
 	failure::Failure,
 	follow::persist,
-	journal::Journal,
 	pairing,
 	profile::{self, Served},
-	secret::{KeySource, Secret},
 	settings::{self, Common},
 };
 use anyhow::anyhow;
 use clap::Args;
 use infergrid_chain::{Call, Chain, OfferTerms, Options, Submitter, address};
 use infergrid_engine::Device;
+use infergrid_journal::DataDir;
+use infergrid_keys::{KeySource, Secret};
 use infergrid_primitives::market::Price;
-use infergrid_swarm::{Swarm, SwarmConfig, SwarmHandle};
+use infergrid_swarm::{NodeSecret, Swarm, SwarmConfig, SwarmHandle};
 use serde::Serialize;
 use std::{path::PathBuf, sync::Arc};
 
@@ -90,6 +90,9 @@ pub(crate) struct WorkerArgs {
 	/// Directory of this worker alone, for its journal and identity
 	#[arg(long, value_name = "DIR", env = "INFERGRID_DATA")]
 	pub(crate) data: Option<PathBuf>,
+	/// Make a new journal where the old one is lost: only if nothing that this key signed is open
+	#[arg(long)]
+	pub(crate) new_journal: bool,
 	/// Where to compute: cpu, cuda or cuda:N [default: cpu]
 	#[arg(long, value_name = "DEVICE", env = "INFERGRID_DEVICE")]
 	pub(crate) device: Option<String>,
@@ -105,6 +108,7 @@ pub(crate) struct WorkerSettings {
 	pub(crate) key: KeySource,
 	pub(crate) operator_key: Option<KeySource>,
 	pub(crate) data: PathBuf,
+	pub(crate) new_journal: bool,
 	pub(crate) device: String,
 }
 
@@ -136,6 +140,7 @@ impl WorkerSettings {
 				.data
 				.or_else(|| file.data.clone())
 				.unwrap_or_else(|| settings::default_data(role)),
+			new_journal: args.new_journal,
 			device: args
 				.device
 				.or_else(|| file.device.clone())
@@ -191,7 +196,7 @@ pub(crate) async fn run(args: MineArgs, context: Context) -> Result<(), Failure>
 	let data = DataDir::take(&worker.data)?;
 	let engine = EngineHandle::start(&worker.model, worker.device()?).await?;
 	let chain = Chain::connect(Options::new(worker.common.node.clone())).await?;
-	let journal = Journal::open(&data.journal(), &chain.genesis(), &key.public())?;
+	let journal = enrol::journal(&data, &chain.genesis(), key.clone(), worker.new_journal)?;
 
 	let operator = pairing::operator(&chain, &key, worker.operator_key.as_ref()).await?;
 	let model = engine.model();
@@ -208,7 +213,7 @@ pub(crate) async fn run(args: MineArgs, context: Context) -> Result<(), Failure>
 		operator,
 		served.clone(),
 	));
-	let secret = data.node_secret()?;
+	let secret = NodeSecret::new(data.peer_secret()?);
 	let config = SwarmConfig::new(secret, settings.listen.clone(), chain.genesis());
 	let service = Arc::new(service::MinerService::new(miner.clone()));
 	let (handle, swarm) = Swarm::start(config, Some(service)).await?;

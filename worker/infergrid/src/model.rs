@@ -7,18 +7,11 @@ pub(crate) use publish::{
 	DEFAULT_PRICE_INPUT, DEFAULT_PRICE_OUTPUT, DEFAULT_TOKENS_PER_SECOND, Publication, publish,
 };
 
-use crate::{
-	blocking,
-	cli::Context,
-	engine,
-	failure::Failure,
-	output,
-	secret::{KeySource, Secret},
-	settings,
-};
+use crate::{blocking, cli::Context, engine, failure::Failure, output, settings};
 use clap::{Args, Subcommand};
 use infergrid_chain::{Chain, Options};
 use infergrid_engine::{CheckReport, Device, Engine};
+use infergrid_keys::{KeySource, Secret};
 use serde_json::json;
 use std::path::PathBuf;
 

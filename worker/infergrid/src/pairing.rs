@@ -1,9 +1,10 @@
 //! Making sure that a worker key acts for its operator.
 
-use crate::{failure::Failure, secret::KeySource};
+use crate::failure::Failure;
 use anyhow::anyhow;
 use infergrid_chain::{Call, Chain, Key, Submitter, address};
-use infergrid_primitives::{AccountBytes, request::pairing_payload};
+use infergrid_keys::KeySource;
+use infergrid_primitives::AccountBytes;
 
 /// The operator for whom `worker` acts. Pairs the key first if it is not paired and the operator's
 /// key is at hand.
@@ -28,7 +29,7 @@ pub(crate) async fn operator(
 		(Some(operator), _) => Ok(operator),
 		(None, Some(key)) => {
 			let operator = key.public();
-			let signature = worker.sign(&pairing_payload(&chain.genesis(), &operator));
+			let signature = worker.sign_pairing(&chain.genesis(), &operator);
 			let call = Call::pair_worker(&worker.public(), &signature);
 			Submitter::new(chain.clone(), key)
 				.submit(&call, None)

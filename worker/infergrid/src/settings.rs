@@ -1,9 +1,10 @@
 //! Settings: flags, then environment variables, then the settings file, then defaults, merged once
 //! into a struct that can be printed.
 
-use crate::{failure::Failure, secret::Secret};
+use crate::failure::Failure;
 use anyhow::Context;
 use clap::{Args, ValueEnum};
+use infergrid_keys::Secret;
 use serde::{Deserialize, Serialize};
 use std::{
 	fs,

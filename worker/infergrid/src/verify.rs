@@ -5,17 +5,17 @@ mod duty;
 use crate::{
 	cli::Context,
 	crew::Crew,
-	data::DataDir,
 	engine::EngineHandle,
+	enrol,
 	failure::Failure,
 	follow::persist,
-	journal::Journal,
 	mine::{WorkerArgs, WorkerSettings},
 	pairing, profile, settings,
 };
 use clap::Args;
 use infergrid_chain::{Call, Chain, Options, Submitter, address};
-use infergrid_swarm::{Swarm, SwarmConfig};
+use infergrid_journal::DataDir;
+use infergrid_swarm::{NodeSecret, Swarm, SwarmConfig};
 use std::sync::Arc;
 
 /// Flags of `infergrid verify`.
@@ -36,7 +36,7 @@ pub(crate) async fn run(args: VerifyArgs, context: Context) -> Result<(), Failur
 	let data = DataDir::take(&settings.data)?;
 	let engine = EngineHandle::start(&settings.model, settings.device()?).await?;
 	let chain = Chain::connect(Options::new(settings.common.node.clone())).await?;
-	let journal = Journal::open(&data.journal(), &chain.genesis(), &key.public())?;
+	let journal = enrol::journal(&data, &chain.genesis(), key.clone(), settings.new_journal)?;
 
 	let operator = pairing::operator(&chain, &key, settings.operator_key.as_ref()).await?;
 	let model = engine.model();
@@ -56,7 +56,11 @@ pub(crate) async fn run(args: VerifyArgs, context: Context) -> Result<(), Failur
 			.map_err(|error| crate::failure::needs_bond(error, "verifier"))?;
 	}
 	// A verifier only calls: nobody needs to reach it.
-	let config = SwarmConfig::new(data.node_secret()?, Vec::new(), chain.genesis());
+	let config = SwarmConfig::new(
+		NodeSecret::new(data.peer_secret()?),
+		Vec::new(),
+		chain.genesis(),
+	);
 	let (handle, swarm) = Swarm::start(config, None).await?;
 	tracing::info!(
 		verifier.operator = %address(&operator),

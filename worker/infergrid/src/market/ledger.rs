@@ -1,11 +1,9 @@
 //! What became of the gateway's tasks: from events while they come, from the state otherwise.
 
-use crate::{
-	failure::Failure,
-	journal::{Journal, Placed},
-};
+use crate::failure::Failure;
 use infergrid_chain::{Audit, Event, Phase, ReadError, RefundReason, TaskStatus, View, address};
 use infergrid_gateway::{AuditProgress, Placement, ReceiptProgress, Settlement};
+use infergrid_journal::{Journal, Placed};
 use infergrid_primitives::{AuditId, BlockNumber, Hash, TaskId, audit::Verdict, request::Receipt};
 use std::{
 	collections::HashMap,

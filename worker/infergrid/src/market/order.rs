@@ -1,19 +1,16 @@
 //! One order from the payer's extrinsic to the checked receipt.
 
 use super::Grid;
-use crate::journal::{self, Placed};
 use infergrid_chain::{
 	Advice, BlockId, Blocks, Call, Event, ReadError, Refusal as Refused, SubmitError, TaskInput,
 	TaskOrder, TaskStatus, View, address, verify,
 };
 use infergrid_gateway::{Delivery, Order, OrderError, OrderEvent, Placement};
+use infergrid_journal::{self as journal, Placed};
 use infergrid_primitives::{
 	AccountBytes, Balance, BlockNumber, Hash, Signature, TaskId, TokenId,
 	market::Price,
-	request::{
-		Assurance, Payment, PromptCommitment, Receipt, Request, Window, commit_tokens,
-		delivery_payload,
-	},
+	request::{Assurance, Payment, PromptCommitment, Receipt, Request, Window, commit_tokens},
 };
 use infergrid_swarm::{Answer, InferRequest, InferStream, PeerAddress, PeerId};
 use std::{sync::Arc, time::Duration};
@@ -178,7 +175,7 @@ impl Fulfilment {
 			placed: None,
 		};
 		grid.journal
-			.record_order(nonce, record)
+			.record_order(nonce, &record)
 			.map_err(own_fault)?;
 		let included = match grid
 			.submitter
@@ -411,13 +408,16 @@ impl Fulfilment {
 			.map_err(|error| Interrupted::Broken(error.to_string()))?;
 		let address = String::from_utf8_lossy(&offer.terms.address).into_owned();
 		let me = grid.swarm.peer_id().to_bytes();
-		let payload = delivery_payload(&grid.chain.genesis(), task.id, &me);
 		let request = InferRequest {
 			task: task.id,
 			salt: task.salt,
 			prompt: self.order.prompt.clone(),
 			payer_key: grid.submitter.account(),
-			signature: grid.submitter.key().sign(&payload),
+			signature: grid.submitter.key().sign_delivery_request(
+				&grid.chain.genesis(),
+				task.id,
+				&me,
+			),
 		};
 		grid.swarm
 			.infer(&PeerAddress { peer, address }, request)

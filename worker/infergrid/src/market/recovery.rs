@@ -5,13 +5,10 @@
 //! ended is found when it comes, or given up when its extrinsic has become invalid.
 
 use super::{Grid, order};
-use crate::{
-	failure::Failure,
-	follow::persist,
-	journal::{self, Placed},
-};
+use crate::{failure::Failure, follow::persist};
 use infergrid_chain::{Event, MORTALITY, Task, TaskStatus, View};
 use infergrid_gateway::Order;
+use infergrid_journal::{self as journal, Placed};
 use infergrid_primitives::{BlockNumber, TaskId};
 use std::{collections::HashMap, sync::Arc};
 use tokio::sync::mpsc;

@@ -1,7 +1,7 @@
 //! The tasks a miner works on, as its peers may look at them.
 
-use crate::journal::Delivery;
 use infergrid_chain::Task;
+use infergrid_journal::Delivery;
 use infergrid_primitives::{
 	Hash, TaskId, TokenId,
 	market::Price,

@@ -5,8 +5,9 @@ use super::{
 	work::Miner,
 };
 use async_trait::async_trait;
-use infergrid_chain::{Phase, Task, verify};
-use infergrid_primitives::request::{PromptCommitment, delivery_payload, opening_payload};
+use infergrid_chain::{Phase, Task};
+use infergrid_keys::{verify_delivery_request, verify_opening_request};
+use infergrid_primitives::request::PromptCommitment;
 use infergrid_swarm::{
 	FrameSender, InferFrame, InferRequest, OpeningReply, OpeningRequest, PeerId, Refusal, Service,
 };
@@ -37,8 +38,13 @@ impl MinerService {
 	) -> Result<(), Refusal> {
 		let miner = &self.miner;
 		let genesis = miner.chain.genesis();
-		let payload = delivery_payload(&genesis, request.task, &peer.to_bytes());
-		if !verify(&request.payer_key, &payload, &request.signature) {
+		if !verify_delivery_request(
+			&request.payer_key,
+			&genesis,
+			request.task,
+			&peer.to_bytes(),
+			&request.signature,
+		) {
 			return Err(Refusal::Unauthorised);
 		}
 		let Some(job) = self.job(request.task).await else {
@@ -96,8 +102,13 @@ impl MinerService {
 	async fn open(&self, peer: PeerId, request: &OpeningRequest) -> Result<OpeningReply, Refusal> {
 		let miner = &self.miner;
 		let genesis = miner.chain.genesis();
-		let payload = opening_payload(&genesis, request.task, request.round, &peer.to_bytes());
-		if !verify(&request.worker, &payload, &request.signature) {
+		if !verify_opening_request(
+			&request.worker,
+			&genesis,
+			(request.task, request.round),
+			&peer.to_bytes(),
+			&request.signature,
+		) {
 			return Err(Refusal::Unauthorised);
 		}
 		let view = miner.chain.latest().await.map_err(internal)?;

@@ -9,11 +9,11 @@ use crate::{
 	engine::{Assignment, EngineHandle, JobError},
 	failure::{Failure, needs_fees},
 	follow::{Follower, Step, persist},
-	journal::{Delivery, Journal},
 	profile::Served,
 };
 use infergrid_chain::{Advice, Call, Chain, Event, Submitter, Task, TaskStatus, View};
 use infergrid_engine::Generation;
+use infergrid_journal::{Delivery, Journal};
 use infergrid_primitives::{
 	AccountBytes, BlockNumber, Hash, TaskId,
 	request::{Opening, PromptCommitment, Receipt, commit_tokens, sampler_seed},
@@ -161,9 +161,7 @@ impl Miner {
 		match generated {
 			Ok(generation) => {
 				let delivery = self.sign(job, request_id, prompt, generation)?;
-				Ok(Ok(Arc::new(
-					self.journal.record_delivery(job.id, delivery)?,
-				)))
+				Ok(Ok(Arc::new(delivery)))
 			}
 			Err(_) if job.lost.is_cancelled() => Ok(Err(Unanswered::Lost)),
 			Err(error) if error.fatal() => Err(Failure::outside(error)),
@@ -235,7 +233,6 @@ impl Miner {
 			ttft_ms: milliseconds(time_to_first_token),
 			total_ms: milliseconds(total_time),
 		};
-		let signature = self.submitter.key().sign(&receipt.payload(&genesis));
 		let opening = Opening {
 			prompt_salt: prompt.salt,
 			prompt: prompt.ids,
@@ -243,11 +240,7 @@ impl Miner {
 			output: tokens,
 			proofs,
 		};
-		Ok(Delivery {
-			receipt,
-			signature,
-			opening,
-		})
+		Ok(self.journal.receipt(job.id, receipt, opening)?.standing())
 	}
 
 	/// Brings the receipt on chain, unless it is there or came too late.
@@ -359,7 +352,7 @@ async fn react(miner: &Miner, view: &View, events: Vec<Event>) -> Result<Vec<Arc
 		}
 	}
 	if now.is_multiple_of(PRUNE_EVERY) {
-		miner.journal.prune(now)?;
+		miner.journal.prune_deliveries(now)?;
 	}
 	Ok(begun)
 }

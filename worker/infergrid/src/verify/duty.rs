@@ -7,16 +7,16 @@ use crate::{
 	engine::{EngineHandle, Examination},
 	failure::{Failure, needs_fees},
 	follow::{Follower, Step, persist},
-	journal::{Ballot, Journal},
 	profile::Served,
 };
 use infergrid_chain::{
 	Advice, Audit, Call, Chain, Duty, Event, Offer, Phase, ReadError, Submitter, TaskStatus, View,
 };
+use infergrid_journal::{Ballot, Journal};
 use infergrid_primitives::{
 	AccountBytes, AuditId, BlockNumber, Hash,
 	audit::{FINGERPRINT_LEN, Measures, Verdict, Vote},
-	request::{Opening, opening_payload},
+	request::Opening,
 };
 use infergrid_swarm::{OpeningRequest, PeerAddress, PeerId, SwarmHandle};
 use std::{collections::HashSet, sync::Arc, time::Duration};
@@ -28,6 +28,9 @@ use tokio_util::sync::CancellationToken;
 const COMMIT_MARGIN: BlockNumber = 5;
 /// Finalized blocks for which the miner is asked even by a verifier that comes late.
 const LEAST_ASKING: BlockNumber = 3;
+/// Blocks for which a vote is kept after the end of its commit window: a day at 3 s, more than its
+/// audit can last.
+const KEEP: BlockNumber = 28_800;
 const ASK_PAUSE: Duration = Duration::from_secs(2);
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
 
@@ -135,11 +138,10 @@ impl Verifier {
 					vote.exponent_mismatches = vote.measures.exponent_mismatches,
 					"examined"
 				);
-				let ballot = Ballot {
-					vote,
-					salt: rand::random(),
-				};
-				self.journal.record_ballot(duty.audit, duty.round, ballot)?
+				let until = round.until.saturating_add(KEEP);
+				self.journal
+					.vote((duty.audit, duty.round), vote, until)?
+					.standing()
 			}
 		};
 		if !round.revealing && !self.commit(&duty, &ballot, round.until).await? {
@@ -296,13 +298,17 @@ impl Verifier {
 		let address = String::from_utf8_lossy(&offer.terms.address).into_owned();
 		let to = PeerAddress { peer, address };
 		let me = self.swarm.peer_id().to_bytes();
-		let payload = opening_payload(&self.chain.genesis(), duty.task, duty.round, &me);
 		let request = OpeningRequest {
 			audit: duty.audit,
 			task: duty.task,
 			round: duty.round,
 			worker: self.submitter.account(),
-			signature: self.submitter.key().sign(&payload),
+			signature: self.submitter.key().sign_opening_request(
+				&self.chain.genesis(),
+				duty.task,
+				duty.round,
+				&me,
+			),
 		};
 		Ok(self
 			.swarm

@@ -1,8 +1,8 @@
-//! Signing keys. Their secrets appear in no log and no debug output.
+//! An sr25519 key.
 
+use crate::address;
 use infergrid_primitives::{AccountBytes, Signature};
 use std::{fmt, fs, path::Path, str::FromStr};
-use subxt::utils::AccountId32;
 use subxt_signer::{SecretUri, sr25519};
 
 /// An sr25519 key.
@@ -78,12 +78,13 @@ impl Key {
 		address(&self.public())
 	}
 
-	/// Signs `message`.
+	/// Signs `message`. For the journal and the submitter of extrinsics alone: see the crate.
 	pub fn sign(&self, message: &[u8]) -> Signature {
 		self.0.sign(message).0
 	}
 
-	pub(crate) fn pair(&self) -> &sr25519::Keypair {
+	/// The key as the signer of extrinsics needs it.
+	pub fn pair(&self) -> &sr25519::Keypair {
 		&self.0
 	}
 }
@@ -103,21 +104,12 @@ pub fn verify(key: &AccountBytes, message: &[u8], signature: &Signature) -> bool
 	)
 }
 
-/// An account in SS58 with prefix 42.
-pub fn address(account: &AccountBytes) -> String {
-	AccountId32(*account).to_string()
-}
-
-/// The account that an SS58 text names.
-pub fn parse_address(text: &str) -> Option<AccountBytes> {
-	AccountId32::from_str(text.trim())
-		.ok()
-		.map(|account| account.0)
-}
-
 #[cfg(test)]
 mod tests {
+	#![allow(clippy::disallowed_methods)]
+
 	use super::*;
+	use crate::parse_address;
 
 	#[test]
 	fn alice_has_the_well_known_address() {

@@ -1,27 +1,30 @@
-//! A gateway's orders, from the record before the extrinsic until they are forgotten.
+//! A payer's orders, from the record before the extrinsic until they are forgotten.
 
-use super::{
-	Journal, JournalError, open,
-	records::{Order, Placed},
-};
+use crate::{Journal, JournalError, Order, Placed, Recorded, store::open};
 use codec::Encode;
 use infergrid_primitives::BlockNumber;
 use redb::{ReadableTable, ReadableTableMetadata, TableDefinition};
 
-pub(super) const ORDERS: TableDefinition<u64, &[u8]> = TableDefinition::new("orders_v1");
+pub(crate) const ORDERS: TableDefinition<u64, &[u8]> = TableDefinition::new("orders_v1");
 /// Closed orders by the block in which they were closed; [`UNDATED`] where nobody noted it.
-pub(super) const CLOSED: TableDefinition<(u32, u64), ()> = TableDefinition::new("closed_orders_v1");
+pub(crate) const CLOSED: TableDefinition<(u32, u64), ()> = TableDefinition::new("closed_orders_v1");
 /// Closed by a version that did not note when. Counts from the next pruning on.
-pub(super) const UNDATED: BlockNumber = 0;
+pub(crate) const UNDATED: BlockNumber = 0;
 
 impl Journal {
 	/// Records an order before it is submitted.
-	pub(crate) fn record_order(&self, nonce: u64, order: Order) -> Result<Order, JournalError> {
-		self.insert_once(ORDERS, nonce, order, || format!("order {nonce}"))
+	pub fn record_order(&self, nonce: u64, order: &Order) -> Result<Recorded<Order>, JournalError> {
+		self.record(
+			ORDERS,
+			nonce,
+			|_| Ok(order.clone()),
+			|standing: &Order| standing == order,
+			|| format!("order {nonce}"),
+		)
 	}
 
 	/// Adds to an order what it became.
-	pub(crate) fn place_order(&self, nonce: u64, placed: Placed) -> Result<(), JournalError> {
+	pub fn place_order(&self, nonce: u64, placed: Placed) -> Result<(), JournalError> {
 		let Some(mut order) = self.order(nonce)? else {
 			return Ok(());
 		};
@@ -36,7 +39,7 @@ impl Journal {
 
 	/// Forgets the prompt of an order that has its answer, or will never have one, and notes block
 	/// `now`.
-	pub(crate) fn close_order(&self, nonce: u64, now: BlockNumber) -> Result<(), JournalError> {
+	pub fn close_order(&self, nonce: u64, now: BlockNumber) -> Result<(), JournalError> {
 		let Some(mut order) = self.order(nonce)? else {
 			return Ok(());
 		};
@@ -54,7 +57,7 @@ impl Journal {
 	}
 
 	/// Forgets an order that the chain has refused.
-	pub(crate) fn drop_order(&self, nonce: u64) -> Result<(), JournalError> {
+	pub fn drop_order(&self, nonce: u64) -> Result<(), JournalError> {
 		self.write(|transaction| {
 			transaction.open_table(ORDERS)?.remove(nonce)?;
 			Ok(())
@@ -63,7 +66,7 @@ impl Journal {
 
 	/// Forgets the orders that were closed more than `keep` blocks before `now`, and of the others the
 	/// oldest until `most` are left. Gives what they had become.
-	pub(crate) fn prune_orders(
+	pub fn prune_orders(
 		&self,
 		now: BlockNumber,
 		keep: BlockNumber,
@@ -109,12 +112,12 @@ impl Journal {
 	}
 
 	/// An order.
-	pub(crate) fn order(&self, nonce: u64) -> Result<Option<Order>, JournalError> {
+	pub fn order(&self, nonce: u64) -> Result<Option<Order>, JournalError> {
 		self.get(ORDERS, nonce, || format!("order {nonce}"))
 	}
 
 	/// Every order.
-	pub(crate) fn orders(&self) -> Result<Vec<(u64, Order)>, JournalError> {
+	pub fn orders(&self) -> Result<Vec<(u64, Order)>, JournalError> {
 		let found = self.read(|transaction| {
 			let Some(table) = open(transaction, ORDERS)? else {
 				return Ok(Vec::new());

@@ -1,17 +1,17 @@
 //! Values that no log, dump or debug output shows.
 
-use infergrid_chain::{Key, KeyError};
+use crate::{Key, KeyError};
 use serde::{Deserialize, Serialize, Serializer};
 use std::{fmt, path::PathBuf, str::FromStr};
 
 /// A secret URI from the command line, the environment or the settings file.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Secret(String);
+pub struct Secret(String);
 
 impl Secret {
 	/// The value itself, for who needs it.
-	pub(crate) fn expose(&self) -> &str {
+	pub fn expose(&self) -> &str {
 		&self.0
 	}
 }
@@ -39,7 +39,7 @@ impl Serialize for Secret {
 /// Where a key comes from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum KeySource {
+pub enum KeySource {
 	/// The secret itself.
 	Uri(Secret),
 	/// A file that holds the secret.
@@ -48,12 +48,12 @@ pub(crate) enum KeySource {
 
 impl KeySource {
 	/// The source that a URI or a file gives; the URI wins.
-	pub(crate) fn choose(uri: Option<Secret>, file: Option<PathBuf>) -> Option<Self> {
+	pub fn choose(uri: Option<Secret>, file: Option<PathBuf>) -> Option<Self> {
 		uri.map(Self::Uri).or(file.map(Self::File))
 	}
 
 	/// Reads the key.
-	pub(crate) fn key(&self) -> Result<Key, KeyError> {
+	pub fn key(&self) -> Result<Key, KeyError> {
 		match self {
 			Self::Uri(secret) => Key::from_uri(&secret.0),
 			Self::File(path) => Key::from_file(path),

@@ -1,0 +1,242 @@
+//! The database under the records: opening, transactions, encoding.
+
+use crate::{
+	JournalError, OpenError, Recorded,
+	format::{self, META},
+};
+use codec::{Decode, Encode};
+use infergrid_keys::Key;
+use infergrid_primitives::Hash;
+use redb::{
+	Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition,
+	TableError,
+};
+use std::{
+	path::{Path, PathBuf},
+	sync::Arc,
+};
+
+/// The durable record of one worker, and its signature under what binds. Calls block on the disk
+/// for some milliseconds. Clones share it.
+#[derive(Clone)]
+pub struct Journal {
+	database: Arc<Database>,
+	path: Arc<PathBuf>,
+	genesis: Hash,
+	key: Key,
+}
+
+impl std::fmt::Debug for Journal {
+	fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+		f.debug_struct("Journal")
+			.field("path", &self.path)
+			.finish_non_exhaustive()
+	}
+}
+
+impl Journal {
+	/// Makes the journal at `path` for one chain and one key. There must be none.
+	pub fn create(path: &Path, genesis: &Hash, key: Key) -> Result<Self, OpenError> {
+		if path.exists() {
+			return Err(OpenError::Exists {
+				path: path.to_path_buf(),
+			});
+		}
+		Self::start(path, genesis, key)
+	}
+
+	/// Opens the journal at `path`. An older format is brought to the present one.
+	pub fn open(path: &Path, genesis: &Hash, key: Key) -> Result<Self, OpenError> {
+		if !path.exists() {
+			return Err(OpenError::Missing {
+				path: path.to_path_buf(),
+			});
+		}
+		Self::start(path, genesis, key)
+	}
+
+	fn start(path: &Path, genesis: &Hash, key: Key) -> Result<Self, OpenError> {
+		let account = key.public();
+		Self::over(path, genesis, key)?.prepare(&account)
+	}
+
+	fn over(path: &Path, genesis: &Hash, key: Key) -> Result<Self, OpenError> {
+		let database = Database::create(path).map_err(|error| JournalError::Database {
+			path: path.to_path_buf(),
+			source: Box::new(error.into()),
+		})?;
+		Ok(Self {
+			database: Arc::new(database),
+			path: Arc::new(path.to_path_buf()),
+			genesis: *genesis,
+			key,
+		})
+	}
+	/// As [`Journal::open`], for an account whose key is not at hand: nothing valid can be signed.
+	#[cfg(test)]
+	pub(crate) fn open_for_account(
+		path: &Path,
+		genesis: &Hash,
+		account: &Hash,
+	) -> Result<Self, OpenError> {
+		let key = Key::from_uri("//Alice").map_err(|_| OpenError::Missing {
+			path: path.to_path_buf(),
+		})?;
+		Self::over(path, genesis, key)?.prepare(account)
+	}
+
+	/// Brings the format up to date and checks whose journal it is.
+	fn prepare(self, account: &Hash) -> Result<Self, OpenError> {
+		format::migrate(&self)?;
+		let genesis = self.genesis;
+		self.bind("chain", &genesis)?;
+		self.bind("key", account)?;
+		Ok(self)
+	}
+
+	/// The key that signs.
+	pub(crate) fn key(&self) -> &Key {
+		&self.key
+	}
+
+	/// The chain for which it signs.
+	pub(crate) fn genesis(&self) -> &Hash {
+		&self.genesis
+	}
+
+	/// Where it is, for errors.
+	pub(crate) fn path(&self) -> PathBuf {
+		self.path.to_path_buf()
+	}
+
+	/// Ties the journal to a value, or checks that it is tied to it.
+	fn bind(&self, what: &'static str, value: &Hash) -> Result<(), OpenError> {
+		let bound = self.write(|transaction| {
+			let mut meta = transaction.open_table(META)?;
+			let found = meta.get(what)?.map(|found| found.value().to_vec());
+			if found.is_none() {
+				meta.insert(what, value.as_slice())?;
+			}
+			Ok(found.is_none_or(|found| found == value))
+		})?;
+		if bound {
+			Ok(())
+		} else {
+			Err(OpenError::Foreign {
+				path: self.path(),
+				what,
+			})
+		}
+	}
+
+	/// Records what `make` gives under `key`, unless something is there; what is there is compared by
+	/// `same`. Check and record are one exclusive transaction, and `make` runs inside it.
+	pub(crate) fn record<K, V>(
+		&self,
+		table: TableDefinition<'static, K, &'static [u8]>,
+		key: K,
+		make: impl FnOnce(&redb::WriteTransaction) -> Result<V, redb::Error>,
+		same: impl FnOnce(&V) -> bool,
+		what: impl Fn() -> String,
+	) -> Result<Recorded<V>, JournalError>
+	where
+		K: redb::Key + for<'a> std::borrow::Borrow<K::SelfType<'a>> + Copy + 'static,
+		V: Encode + Decode,
+	{
+		enum Slot<V> {
+			Free(V),
+			Taken(Vec<u8>),
+		}
+		let slot = self.write(|transaction| {
+			let mut table = transaction.open_table(table)?;
+			let before = table.get(key)?.map(|found| found.value().to_vec());
+			if let Some(before) = before {
+				return Ok(Slot::Taken(before));
+			}
+			let made = make(transaction)?;
+			table.insert(key, made.encode().as_slice())?;
+			Ok(Slot::Free(made))
+		})?;
+		Ok(match slot {
+			Slot::Free(made) => Recorded::New(made),
+			Slot::Taken(bytes) => {
+				let standing = self.decode(&bytes, what)?;
+				if same(&standing) {
+					Recorded::Same(standing)
+				} else {
+					Recorded::Other(standing)
+				}
+			}
+		})
+	}
+
+	pub(crate) fn get<K, V>(
+		&self,
+		table: TableDefinition<'static, K, &'static [u8]>,
+		key: K,
+		what: impl Fn() -> String,
+	) -> Result<Option<V>, JournalError>
+	where
+		K: redb::Key + for<'a> std::borrow::Borrow<K::SelfType<'a>> + Copy + 'static,
+		V: Decode,
+	{
+		let found = self.read(|transaction| {
+			let Some(table) = open(transaction, table)? else {
+				return Ok(None);
+			};
+			Ok(table.get(key)?.map(|found| found.value().to_vec()))
+		})?;
+		found.map(|bytes| self.decode(&bytes, what)).transpose()
+	}
+
+	/// Runs one exclusive transaction and flushes it to the disk.
+	pub(crate) fn write<T>(
+		&self,
+		work: impl FnOnce(&redb::WriteTransaction) -> Result<T, redb::Error>,
+	) -> Result<T, JournalError> {
+		let run = || -> Result<T, redb::Error> {
+			let transaction = self.database.begin_write()?;
+			let result = work(&transaction)?;
+			transaction.commit()?;
+			Ok(result)
+		};
+		run().map_err(|error| self.failed(error))
+	}
+
+	pub(crate) fn read<T>(
+		&self,
+		work: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error>,
+	) -> Result<T, JournalError> {
+		let run = || work(&self.database.begin_read()?);
+		run().map_err(|error| self.failed(error))
+	}
+
+	pub(crate) fn decode<V: Decode>(
+		&self,
+		bytes: &[u8],
+		what: impl Fn() -> String,
+	) -> Result<V, JournalError> {
+		V::decode(&mut &*bytes).map_err(|_| JournalError::Damaged {
+			path: self.path(),
+			what: what(),
+		})
+	}
+
+	fn failed(&self, error: redb::Error) -> JournalError {
+		JournalError::Database {
+			path: self.path(),
+			source: Box::new(error),
+		}
+	}
+}
+
+/// A table to read; None if nothing has been written to it yet.
+pub(crate) fn open<K: redb::Key + 'static, V: redb::Value + 'static>(
+	transaction: &ReadTransaction,
+	table: TableDefinition<'_, K, V>,
+) -> Result<Option<ReadOnlyTable<K, V>>, redb::Error> {
+	match transaction.open_table(table) {
+		Err(TableError::TableDoesNotExist(_)) => Ok(None),
+		table => Ok(Some(table?)),
+	}
+}
