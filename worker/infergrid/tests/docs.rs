@@ -77,12 +77,12 @@ fn help_pages_are_those_in_the_repository() {
 	}
 }
 
-fn documents(directory: &Path, found: &mut Vec<PathBuf>) {
+fn files(directory: &Path, kind: &str, found: &mut Vec<PathBuf>) {
 	for entry in fs::read_dir(directory).unwrap() {
 		let path = entry.unwrap().path();
 		if path.is_dir() {
-			documents(&path, found);
-		} else if path.extension().is_some_and(|extension| extension == "md") {
+			files(&path, kind, found);
+		} else if path.extension().is_some_and(|extension| extension == kind) {
 			found.push(path);
 		}
 	}
@@ -139,12 +139,12 @@ fn words_are_those_of_a_shell() {
 #[test]
 fn the_commands_in_the_documents_are_understood() {
 	let root = root();
-	let mut files = vec![root.join("README.md"), root.join("HACKING.md")];
+	let mut documents = vec![root.join("README.md"), root.join("HACKING.md")];
 	for part in ["docs", "zombienet", "models/demo"] {
-		documents(&root.join(part), &mut files);
+		files(&root.join(part), "md", &mut documents);
 	}
 	let (mut tried, mut wrong) = (0, Vec::new());
-	for file in files {
+	for file in documents {
 		let text = fs::read_to_string(&file).unwrap();
 		for (line, whole) in code(&text) {
 			let mut words = words(&line);
@@ -175,4 +175,30 @@ fn the_commands_in_the_documents_are_understood() {
 	}
 	assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 	assert!(tried > 10, "only {tried} commands were found");
+}
+
+#[test]
+fn the_tests_that_hold_the_rules_exist() {
+	let mut sources = Vec::new();
+	for part in ["primitives", "pallets", "runtime", "tests/tests", "worker"] {
+		files(&root().join(part), "rs", &mut sources);
+	}
+	let sources: Vec<String> = sources
+		.iter()
+		.map(|path| fs::read_to_string(path).unwrap())
+		.collect();
+	let rules = fs::read_to_string(root().join("HACKING.md")).unwrap();
+	let table = rules.lines().filter(|line| line.starts_with("| "));
+	let cells = table.filter_map(|line| line.split('|').nth(2));
+	let mut held = 0;
+	for name in cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)) {
+		if name.contains([' ', '/']) {
+			continue;
+		}
+		held += 1;
+		let function = format!("fn {name}(");
+		let exists = sources.iter().any(|source| source.contains(&function));
+		assert!(exists, "HACKING.md names {name}, which is no test");
+	}
+	assert!(held > 15, "only {held} tests were found");
 }
