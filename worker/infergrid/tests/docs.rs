@@ -177,6 +177,48 @@ fn the_commands_in_the_documents_are_understood() {
 	assert!(tried > 10, "only {tried} commands were found");
 }
 
+/// `standDown` as Rust has it.
+fn snake_case(name: &str) -> String {
+	let letters = name.chars().flat_map(|letter| {
+		let capital = letter.is_uppercase();
+		let low = letter.to_lowercase();
+		capital.then_some('_').into_iter().chain(low)
+	});
+	letters.collect()
+}
+
+#[test]
+fn the_calls_in_the_operators_documents_exist() {
+	let mut documents = Vec::new();
+	files(&root().join("docs/operators"), "md", &mut documents);
+	let mut held = 0;
+	for document in documents {
+		let text = fs::read_to_string(&document).unwrap();
+		for (line, _) in code(&text) {
+			let words = words(&line);
+			if !line.starts_with("scripts/call ") {
+				continue;
+			}
+			let named = words.iter().filter_map(|word| word.split_once('.'));
+			for (pallet, name) in named.filter(|(_, name)| *name != "key") {
+				let directory = match pallet {
+					"roleStaking" => "staking",
+					"models" => "models",
+					// The SDK's.
+					"balances" | "session" => continue,
+					other => panic!("{}: no pallet {other}", document.display()),
+				};
+				let source = root().join(format!("pallets/{directory}/src/lib.rs"));
+				let source = fs::read_to_string(source).unwrap();
+				let function = format!("pub fn {}(", snake_case(name));
+				assert!(source.contains(&function), "{}: {line}", document.display());
+				held += 1;
+			}
+		}
+	}
+	assert!(held > 10, "only {held} calls were found");
+}
+
 #[test]
 fn the_tests_that_hold_the_rules_exist() {
 	let mut sources = Vec::new();
