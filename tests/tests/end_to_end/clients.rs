@@ -52,7 +52,7 @@ pub(crate) async fn polkadot(grid: &Grid) -> Result<()> {
 async fn call(grid: &Grid) -> Result<()> {
 	let directory = tempfile::tempdir()?;
 	let key = directory.path().join("operator.key");
-	std::fs::write(&key, "//Ferdie\n")?;
+	std::fs::write(&key, "//Ferdie//stash\n")?;
 	let mut call = Command::new(root().join("scripts/call"));
 	call.args(["--url", &grid.endpoints[0], "--key-file"])
 		.arg(key)
