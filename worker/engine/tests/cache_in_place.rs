@@ -60,7 +60,10 @@ fn a_step_costs_the_same_whatever_the_capacity() {
 	.unwrap();
 	let engine = Engine::load(directory.path(), Device::Cpu).unwrap();
 
-	let (small, large) = (step(&engine, 256), step(&engine, 16_384));
+	// One step in some forty copies, when another thread lets go of the buffer a moment too late: three
+	// in a row do not.
+	let least = |capacity| (0..3).map(|_| step(&engine, capacity)).min();
+	let (small, large) = (least(256).unwrap(), least(16_384).unwrap());
 	// One layer's keys alone are 2 heads x 16,384 x 32 x 4 bytes = 4 MiB.
 	assert!(
 		large < small + (64 << 10),
