@@ -224,6 +224,10 @@ pub(crate) fn new_partial(config: &Configuration) -> Result<Partial, ServiceErro
 }
 
 /// Starts a node: a validator if the configuration's role says so, a full node otherwise.
+#[expect(
+	clippy::too_many_lines,
+	reason = "the parts of a node in the order in which they start"
+)]
 pub(crate) fn new_full<Net: NetworkBackend<Block, Hash>>(
 	config: Configuration,
 ) -> Result<TaskManager, ServiceError> {

@@ -11,6 +11,9 @@
 
 extern crate alloc;
 
+#[cfg(all(feature = "bug-fee-rounds-down", not(debug_assertions)))]
+compile_error!("a known bug, for tests only: leave the feature `bug-fee-rounds-down` out");
+
 pub mod audit;
 pub mod fingerprint;
 pub mod hashing;

@@ -54,8 +54,13 @@ pub struct Price {
 impl Price {
 	/// The fee of a request: each part rounded up to the planck, saturating.
 	pub fn fee(&self, n_prompt: u32, n_out: u32) -> Balance {
-		let part =
-			|price: Balance, tokens: u32| price.saturating_mul(tokens.into()).div_ceil(1_000);
+		let part = |price: Balance, tokens: u32| {
+			let thousandths = price.saturating_mul(tokens.into());
+			if cfg!(feature = "bug-fee-rounds-down") {
+				return thousandths / 1_000;
+			}
+			thousandths.div_ceil(1_000)
+		};
 		part(self.input, n_prompt).saturating_add(part(self.output, n_out))
 	}
 }

@@ -1,5 +1,11 @@
 //! A validator that makes two blocks in one slot.
 
+#![allow(
+	clippy::expect_used,
+	clippy::unwrap_used,
+	reason = "clippy takes only functions marked #[test] for tests"
+)]
+
 mod common;
 
 use codec::Encode;

@@ -133,7 +133,7 @@ fn operators_are_bonded_and_workers_are_not_paired() {
 #[test]
 fn bonds_outlast_every_window() {
 	let unbonding = UNBONDING_SESSIONS * EPOCH_DURATION_IN_SLOTS;
-	assert!(REPORTABLE_SESSIONS < UNBONDING_SESSIONS);
+	const { assert!(REPORTABLE_SESSIONS < UNBONDING_SESSIONS) };
 
 	// What the tokens of a task add to the miner's window and to each committee's: no more than the
 	// payer's patience has room for, whatever the profile.

@@ -1,6 +1,12 @@
 //! The market on the real runtime: one task from the money's hold to its split, through the pallets'
 //! own calls, with signed extrinsics only.
 
+#![allow(
+	clippy::expect_used,
+	clippy::unwrap_used,
+	reason = "clippy takes only functions marked #[test] for tests"
+)]
+
 mod common;
 
 use common::{Chain, account, pair};

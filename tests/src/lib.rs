@@ -1,6 +1,11 @@
 //! What the end-to-end suite is made of: a private grid of real processes, dishonest miners, and
 //! waits that end.
 
+#![allow(
+	clippy::print_stdout,
+	reason = "a test's output tells how its grid fared"
+)]
+
 pub mod client;
 pub mod forge;
 pub mod grid;

@@ -4,6 +4,11 @@
 //! each lies in an account of its own ([`bond_account`]), so that slashes move issuance as they do
 //! in a runtime. State lies in storage, so that a failed call rolls it back.
 
+#![expect(
+	clippy::expect_used,
+	reason = "what fails here is a test's own mistake"
+)]
+
 use codec::{Decode, Encode};
 use infergrid_primitives::{
 	Balance, Hash, WorkerKey,

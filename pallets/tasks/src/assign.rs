@@ -279,7 +279,7 @@ impl<T: Config> Pallet<T> {
 
 	/// The VRF output of the parent's author, bound to the task. Where the author gives none (a
 	/// chain without VRF slots), the parent's hash stands in.
-	fn draw_randomness(id: TaskId) -> Hash {
+	pub(crate) fn draw_randomness(id: TaskId) -> Hash {
 		let parent = T::Randomness::parent().unwrap_or_else(|| {
 			let hash = frame_system::Pallet::<T>::parent_hash();
 			Hash::try_from(hash.as_ref()).unwrap_or_default()

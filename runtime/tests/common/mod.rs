@@ -1,6 +1,11 @@
 //! Builds blocks of the real runtime in memory, with real BABE digests.
 
 #![allow(dead_code, reason = "each test file uses its part")]
+#![allow(
+	clippy::expect_used,
+	clippy::unwrap_used,
+	reason = "clippy takes only functions marked #[test] for tests"
+)]
 
 use codec::Encode;
 use infergrid_runtime::{

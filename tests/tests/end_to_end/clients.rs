@@ -36,7 +36,7 @@ pub(crate) async fn chat(grid: &Grid) -> Result<()> {
 	Ok(())
 }
 
-/// Polkadot.js submits a task and follows it to its settlement.
+/// Polkadot.js submits a task and follows it to its settlement; an operator bonds with it.
 pub(crate) async fn polkadot(grid: &Grid) -> Result<()> {
 	let directory = root().join("tests/clients/polkadot");
 	install(&directory).await?;
@@ -45,6 +45,25 @@ pub(crate) async fn polkadot(grid: &Grid) -> Result<()> {
 		.current_dir(directory);
 	let summary: Value = serde_json::from_slice(&output_of(node).await?)?;
 	ensure!(summary["verdict"] == "Valid", "{summary}");
+	call(grid).await
+}
+
+/// `scripts/call`, with which operators sign what `infergrid` has no command for.
+async fn call(grid: &Grid) -> Result<()> {
+	let directory = tempfile::tempdir()?;
+	let key = directory.path().join("operator.key");
+	std::fs::write(&key, "//Ferdie//stash\n")?;
+	let mut call = Command::new(root().join("scripts/call"));
+	call.args(["--url", &grid.endpoints[0], "--key-file"])
+		.arg(key)
+		.args(["roleStaking.bond", "Miner", "1100000000000000"]);
+	let told: Value = serde_json::from_slice(&output_of(call).await?)?;
+	let events = told["events"].as_array();
+	let mut events = events.into_iter().flatten();
+	ensure!(
+		events.any(|event| event["event"] == "roleStaking.Bonded"),
+		"{told}"
+	);
 	Ok(())
 }
 

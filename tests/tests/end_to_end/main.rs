@@ -2,6 +2,9 @@
 //!
 //! It is one program, whose tests run beside each other: most of their time they wait for blocks.
 
+#![allow(clippy::print_stdout, reason = "what a test measured is worth reading")]
+#![allow(clippy::too_many_lines, reason = "refusals are tables")]
+
 mod cheats;
 mod clients;
 mod crash;

@@ -1,5 +1,11 @@
 //! Honest answers are valid, whatever the sampling; each kind of dishonest one is not.
 
+#![allow(
+	clippy::disallowed_methods,
+	clippy::unwrap_used,
+	reason = "tests are not bound by what binds the libraries"
+)]
+
 use infergrid_engine::{Device, Engine};
 use infergrid_primitives::{
 	Hash, TokenId,

@@ -2,6 +2,12 @@
 //!
 //! `cargo run -p infergrid-gateway --example fake_grid -- 127.0.0.1:8080 [KEY]`
 
+#![allow(
+	clippy::print_stdout,
+	clippy::unwrap_used,
+	reason = "a tool for trying clients, made of the tests' market"
+)]
+
 #[path = "../tests/http/fake.rs"]
 #[allow(dead_code, reason = "shared with the tests, which use more of it")]
 mod fake;

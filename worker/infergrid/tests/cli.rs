@@ -1,5 +1,11 @@
 //! The command line through the real binary: merged settings, exit codes, channels.
 
+#![allow(
+	clippy::disallowed_methods,
+	clippy::unwrap_used,
+	reason = "tests are not bound by what binds the libraries"
+)]
+
 use serde_json::Value;
 use std::{
 	path::PathBuf,

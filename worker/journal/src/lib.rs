@@ -26,6 +26,9 @@
 //! # Ok(()) }
 //! ```
 
+#[cfg(all(feature = "bug-second-receipt", not(debug_assertions)))]
+compile_error!("a known bug, for tests only: leave the feature `bug-second-receipt` out");
+
 mod answers;
 mod ballots;
 mod blocking;

@@ -3,6 +3,8 @@ use infergrid_mock_market as market;
 use infergrid_primitives::audit::Verdict;
 use polkadot_sdk::{
 	frame_support::assert_ok,
+	frame_system,
+	sp_core::{H256, bytes::from_hex},
 	sp_runtime::{DispatchError, Perbill},
 };
 
@@ -245,5 +247,38 @@ fn late_draws_wait_their_turn_and_are_never_lost() {
 		assert!((1..30).contains(&first), "{first} drawn in the first block");
 		run_on(40);
 		assert_eq!(drawn(0..30), 30);
+	});
+}
+
+/// What an implementation without our code hashes from the same outputs.
+#[test]
+fn randomness_is_that_of_the_vectors() {
+	let vectors: serde_json::Value = serde_json::from_str(include_str!(
+		"../../../../primitives/tests/vectors/protocol.json"
+	))
+	.unwrap();
+	let bytes = |text: &serde_json::Value| from_hex(text.as_str().unwrap()).unwrap();
+	let hash = |name: &str| {
+		let mut payloads = vectors["payloads"].as_array().unwrap().iter();
+		bytes(&payloads.find(|vector| vector["name"] == name).unwrap()["hash"])
+	};
+	let counted = |first: u8| -> [u8; 32] { core::array::from_fn(|at| first + at as u8) };
+	new_test_ext().execute_with(|| {
+		let genesis = H256::from_slice(&bytes(&vectors["genesis"]));
+		frame_system::BlockHash::<Test>::insert(0, genesis);
+		for n in 0..8_u8 {
+			let block = 100 + u32::from(n);
+			let vrf = (![1, 6].contains(&n)).then(|| counted(9 + n));
+			Outputs::<Test>::insert(block % 64, Output { block, vrf });
+		}
+		let outputs = AuditsPallet::outputs_hash(100).unwrap();
+		assert_eq!(outputs.to_vec(), hash("draw: outputs"));
+		let committee = AuditsPallet::round_randomness(&counted(11), 9, 1);
+		assert_eq!(committee.to_vec(), hash("committee"));
+		let point = u64::from_le_bytes(hash("select")[..8].try_into().unwrap()) % 1_000_000_000;
+		for (rate, picked) in [(point, false), (point + 1, true)] {
+			AuditRate::<Test>::put(Perbill::from_parts(rate as u32));
+			assert_eq!(AuditsPallet::is_picked(&counted(11), 9), picked);
+		}
 	});
 }

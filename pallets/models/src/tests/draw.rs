@@ -85,3 +85,26 @@ proptest! {
 		prop_assert_eq!(drawn.len(), positive.min(seats as usize));
 	}
 }
+
+/// The draw as an implementation without our code makes it.
+#[test]
+fn the_draw_is_that_of_the_vectors() {
+	let vectors: serde_json::Value = serde_json::from_str(include_str!(
+		"../../../../primitives/tests/vectors/protocol.json"
+	))
+	.unwrap();
+	let vector = &vectors["draw"];
+	let hash = |name: &str| -> [u8; 32] {
+		let text = vector[name].as_str().unwrap();
+		sp_core::bytes::from_hex(text).unwrap().try_into().unwrap()
+	};
+	let weights = vector["weights"].as_array().unwrap();
+	let items: Vec<(u64, u128)> = (0..)
+		.zip(weights)
+		.map(|(item, weight)| (item, weight.as_str().unwrap().parse().unwrap()))
+		.collect();
+	let expected = vector["drawn"].as_array().unwrap();
+	let drawn = draw(items, &hash("randomness"), &hash("context"), 4);
+	let drawn: Vec<serde_json::Value> = drawn.into_iter().map(Into::into).collect();
+	assert_eq!(&drawn, expected);
+}

@@ -62,7 +62,7 @@ fn miners_that_are_too_dear_excluded_or_without_a_bond_are_not_assigned() {
 		};
 		assert!(assign(fee, &[]));
 		assert!(!assign(fee - 1, &[]));
-		assert!(!assign(fee, &[miner.clone()]));
+		assert!(!assign(fee, std::slice::from_ref(&miner)));
 		FakeBonds::eject(&miner, Role::Miner);
 		assert!(!assign(fee, &[]));
 		assert!(Models::assign(&[0; 32], &[1; 32], 7, 5, fee, &[]).is_none());

@@ -1,7 +1,12 @@
 use crate::{mock::*, pallet::*, types::*};
 use infergrid_mock_market::{self as market, in_use};
 use infergrid_primitives::{AIT, market::Role, request::Window};
-use polkadot_sdk::{frame_support::assert_ok, sp_runtime::Perbill};
+use polkadot_sdk::{
+	frame_support::assert_ok,
+	frame_system,
+	sp_core::{H256, bytes::from_hex},
+	sp_runtime::Perbill,
+};
 use std::collections::BTreeSet;
 
 #[test]
@@ -288,5 +293,25 @@ fn service_stays_within_its_share() {
 		assert!(TasksPallet::serve_agenda(2).all_lte(limit));
 		// Assigned out of turn: let the blocks catch up.
 		run_to(3);
+	});
+}
+
+/// What an implementation without our code hashes from the same block and task.
+#[test]
+fn the_randomness_of_an_assignment_is_that_of_the_vectors() {
+	let vectors: serde_json::Value = serde_json::from_str(include_str!(
+		"../../../../primitives/tests/vectors/protocol.json"
+	))
+	.unwrap();
+	let payloads = vectors["payloads"].as_array().unwrap();
+	let vector = payloads.iter().find(|vector| vector["name"] == "assign");
+	let expected = from_hex(vector.unwrap()["hash"].as_str().unwrap()).unwrap();
+	let genesis = from_hex(vectors["genesis"].as_str().unwrap()).unwrap();
+	let parent: [u8; 32] = core::array::from_fn(|at| 17 + at as u8);
+	new_test_ext().execute_with(|| {
+		market::NoVrf::put(true);
+		System::initialize(&2, &parent.into(), &Default::default());
+		frame_system::BlockHash::<Test>::insert(0, H256::from_slice(&genesis));
+		assert_eq!(TasksPallet::draw_randomness(42).to_vec(), expected);
 	});
 }

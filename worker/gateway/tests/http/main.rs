@@ -1,5 +1,13 @@
 //! The whole router in process, without a socket.
 
+#![allow(clippy::too_many_lines, reason = "refusals are tables")]
+#![allow(
+	clippy::disallowed_methods,
+	clippy::expect_used,
+	clippy::unwrap_used,
+	reason = "tests are not bound by what binds the libraries"
+)]
+
 mod answers;
 mod errors;
 mod fake;
