@@ -12,13 +12,22 @@ mod spec;
 
 pub(crate) use process::kill_leftovers;
 
-use crate::{cli::Context, failure::Failure, output, settings};
+use crate::{cli::Context, engine, failure::Failure, output, settings};
 use anyhow::anyhow;
 use clap::Args;
 use grid::{Grid, Plan};
+use infergrid_engine::Device;
+use infergrid_proof::Compute;
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::{
+	borrow::Cow,
+	path::{Path, PathBuf},
+};
+use tokio_util::sync::CancellationToken;
 
+/// Two miners and three verifiers run on this machine, and a miner needs room for several tasks.
+const SHARING: f64 = 8.0;
+const DEFAULT_NAME: &str = "demo";
 const DEFAULT_MODEL: &str = "models/demo";
 const DEFAULT_QUESTION: &str = "What is Infergrid?";
 const NODE: &str = "infergrid-node";
@@ -50,9 +59,9 @@ pub(crate) struct DevArgs {
 	/// Directory of the model in Hugging Face layout
 	#[arg(long, value_name = "DIR", env = "INFERGRID_MODEL", default_value = DEFAULT_MODEL)]
 	model: PathBuf,
-	/// Name of the model on chain
-	#[arg(long, value_name = "NAME", default_value = "demo")]
-	model_name: String,
+	/// Name of the model on chain [default: its directory's]
+	#[arg(long, value_name = "NAME")]
+	model_name: Option<String>,
 	/// The node's executable [default: infergrid-node beside this one]
 	#[arg(long, value_name = "FILE", env = "INFERGRID_NODE_BINARY")]
 	node_binary: Option<PathBuf>,
@@ -67,7 +76,7 @@ struct DevSettings {
 	keep: bool,
 	restart: bool,
 	model: PathBuf,
-	model_name: String,
+	model_name: Option<String>,
 	node_binary: PathBuf,
 }
 
@@ -105,8 +114,9 @@ pub(crate) async fn run(args: DevArgs, context: Context) -> Result<(), Failure> 
 	let plan = Plan {
 		directory: place.path.clone(),
 		base_port: args.base_port,
+		model_name: args.model_name.clone().unwrap_or_else(|| name_of(&model)),
+		min_tokens_per_second: least_speed(&model, &context.stop).await?,
 		model,
-		model_name: args.model_name.clone(),
 		node_binary,
 		log: context.common.log.clone(),
 		restart: args.restart,
@@ -123,6 +133,22 @@ pub(crate) async fn run(args: DevArgs, context: Context) -> Result<(), Failure> 
 		_ => place.finish(),
 	}
 	result
+}
+
+/// The name of a model whose directory is `directory`.
+fn name_of(directory: &Path) -> String {
+	let name = directory.file_name().map(|name| name.to_string_lossy());
+	name.map_or_else(|| DEFAULT_NAME.to_owned(), Cow::into_owned)
+}
+
+/// What can be asked of miners that share this machine with the rest of the grid.
+async fn least_speed(model: &Path, stop: &CancellationToken) -> Result<u32, Failure> {
+	let speed = tokio::select! {
+		server = engine::start(model, Device::Cpu) => server?.speed(),
+		_ = stop.cancelled() => return Err(Failure::outside(anyhow!("interrupted"))),
+	};
+	let shared = speed.prefill.min(speed.decode) / SHARING;
+	Ok((shared as u32).clamp(1, crate::model::DEFAULT_TOKENS_PER_SECOND))
 }
 
 async fn live(grid: &mut Grid, args: &DevArgs) -> Result<(), Failure> {

@@ -57,6 +57,7 @@ pub(super) struct Plan {
 	pub(super) base_port: Option<u16>,
 	pub(super) model: PathBuf,
 	pub(super) model_name: String,
+	pub(super) min_tokens_per_second: u32,
 	pub(super) node_binary: PathBuf,
 	pub(super) log: String,
 	pub(super) restart: bool,
@@ -424,7 +425,7 @@ impl Grid {
 			price_input: crate::model::DEFAULT_PRICE_INPUT,
 			price_output: crate::model::DEFAULT_PRICE_OUTPUT,
 			licence: "Apache-2.0".into(),
-			min_tokens_per_second: crate::model::DEFAULT_TOKENS_PER_SECOND,
+			min_tokens_per_second: self.plan.min_tokens_per_second,
 			context: None,
 		}
 	}
