@@ -2,13 +2,14 @@
 
 use crate::weights::four_bit_copy;
 use anyhow::{Context, Result};
-use infergrid_engine::{Device, Engine, GenerateRequest, Generation, ReplayRequest};
+use infergrid_engine::{Device, Engine};
 use infergrid_primitives::{
 	Hash, TokenId,
 	model::ProofParams,
 	request::{Finish, MICROS, SamplingParams},
 	toploc::{Proof, chunks, points},
 };
+use infergrid_proof::{Assignment, Generation, Model, ReplayRequest};
 use std::{ops::ControlFlow, path::Path};
 use tempfile::TempDir;
 
@@ -239,13 +240,16 @@ impl Forge {
 
 	/// The proofs of one honest prefill over tokens that somebody else wrote.
 	fn prefill_proofs(&self, order: &Order, tokens: &[TokenId]) -> Result<Vec<Vec<u8>>> {
-		let replay = self.honest.replay(&ReplayRequest {
+		let request = ReplayRequest {
 			prompt: &order.prompt,
 			output: tokens,
 			params: &order.params,
 			seed: &order.seed,
 			probe: None,
-		})?;
+		};
+		let replay = self
+			.honest
+			.replay(&request, &mut |_| ControlFlow::Continue(()))?;
 		chunks(tokens.len(), order.proof.chunk.into())
 			.map(|range| {
 				let k = points(order.proof.top_k, range.len(), replay.hidden);
@@ -257,14 +261,16 @@ impl Forge {
 }
 
 fn generate(engine: &Engine, order: &Order) -> Result<Generation> {
-	let request = GenerateRequest {
-		prompt: &order.prompt,
-		params: &order.params,
-		seed: &order.seed,
-		proof: &order.proof,
+	let assignment = Assignment {
+		prompt: order.prompt.clone(),
+		params: order.params.clone(),
+		seed: order.seed,
+		proof: order.proof,
 		context: order.context,
 	};
-	Ok(engine.generate(&request, |_| ControlFlow::Continue(()))?)
+	Ok(infergrid_proof::generate(engine, &assignment, &mut |_| {
+		ControlFlow::Continue(())
+	})?)
 }
 
 fn claim(answer: Generation) -> Claim {

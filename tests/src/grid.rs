@@ -145,6 +145,7 @@ impl Grid {
 			let mut args = self.worker_args("mine", operator);
 			args.extend(["--listen".into(), format!("/ip4/127.0.0.1/tcp/{port}")]);
 			args.extend(["--capacity".into(), setup.capacity.to_string()]);
+			args.extend(["--allow-local", "--drain-seconds", "0"].map(String::from));
 			let process = Process::start(&operator.name, &worker, args, &self.directory)?;
 			self.miners.push(process);
 		}

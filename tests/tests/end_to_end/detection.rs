@@ -2,7 +2,6 @@
 //! product's own.
 
 use anyhow::{Context, Result};
-use infergrid_engine::{Case, Judgement};
 use infergrid_primitives::{
 	Hash,
 	audit::{Verdict, fingerprint_distance},
@@ -13,6 +12,7 @@ use infergrid_primitives::{
 	},
 	trace,
 };
+use infergrid_proof::{Examination, Judgement, verify};
 use infergrid_tests::{
 	all_kinds_of_questions, cheap_model, demo_model,
 	forge::{Claim, Forge, Order, Style, sampling},
@@ -92,16 +92,19 @@ fn judge(forge: &Forge, profile: &Profile, job: &Job, claim: &Claim) -> Result<J
 		output: claim.tokens.clone(),
 		proofs: claim.proofs.clone(),
 	};
-	Ok(forge.engine().verify(&Case {
-		genesis: &GENESIS,
-		request: &job.request,
+	let examination = Examination {
+		genesis: GENESIS,
+		request: job.request.clone(),
 		inline: None,
-		profile,
-		anchor: &job.anchor,
-		receipt: &receipt,
-		opening: &opening,
+		profile: profile.clone(),
+		anchor: job.anchor,
+		receipt,
+		opening,
 		audit: job.request.user_nonce,
-		randomness: &RANDOMNESS,
+		randomness: RANDOMNESS,
+	};
+	Ok(verify(forge.engine(), &examination, &mut |_| {
+		std::ops::ControlFlow::Continue(())
 	})?)
 }
 

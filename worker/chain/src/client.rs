@@ -45,6 +45,7 @@ struct Inner {
 	rpc: Rpc,
 	genesis: Hash,
 	finalized: watch::Receiver<BlockNumber>,
+	finalized_at: watch::Receiver<Instant>,
 	follower: JoinHandle<()>,
 }
 
@@ -95,13 +96,15 @@ impl Chain {
 			}
 		}
 		let (sender, finalized) = watch::channel(at.block_number() as BlockNumber);
-		let follower = tokio::spawn(follow(transport, rpc.clone(), sender, stall));
+		let (moved, finalized_at) = watch::channel(Instant::now());
+		let follower = tokio::spawn(follow(transport, rpc.clone(), (sender, moved), stall));
 		Ok(Self {
 			inner: Arc::new(Inner {
 				client,
 				rpc,
 				genesis,
 				finalized,
+				finalized_at,
 				follower,
 			}),
 		})
@@ -115,6 +118,11 @@ impl Chain {
 	/// The number of the last finalized block seen.
 	pub fn finalized(&self) -> BlockNumber {
 		*self.inner.finalized.borrow()
+	}
+
+	/// Since a new finalized block was last seen.
+	pub fn finality_age(&self) -> Duration {
+		self.inner.finalized_at.borrow().elapsed()
 	}
 
 	/// The hash of a finalized block.
@@ -230,9 +238,10 @@ const RESUBSCRIBE_PAUSE: Duration = Duration::from_millis(500);
 async fn follow(
 	transport: Transport,
 	rpc: Rpc,
-	finalized: watch::Sender<BlockNumber>,
+	(finalized, finalized_at): (watch::Sender<BlockNumber>, watch::Sender<Instant>),
 	stall: Duration,
 ) {
+	let mut alarm = Alarm::default();
 	while !finalized.is_closed() {
 		let generation = match transport.link().await {
 			Ok((generation, _)) => generation,
@@ -261,9 +270,11 @@ async fn follow(
 						if newer {
 							*reached = number;
 							moved = Instant::now();
+							finalized_at.send_replace(moved);
 						}
 						newer
 					});
+					alarm.moved();
 				}
 				Ok(Some(Err(error))) => {
 					tracing::debug!(%error, "the stream of finalized blocks broke");
@@ -271,11 +282,7 @@ async fn follow(
 				}
 				Ok(None) => break,
 				Err(_) => {
-					tracing::warn!(
-						chain.finalized = *finalized.borrow(),
-						stall.seconds = stall.as_secs(),
-						"no block was finalized for long, asking another node"
-					);
+					alarm.stalled(*finalized.borrow(), finalized_at.borrow().elapsed());
 					break;
 				}
 			}
@@ -285,5 +292,39 @@ async fn follow(
 		}
 		transport.abandon(generation).await;
 		sleep(RESUBSCRIBE_PAUSE).await;
+	}
+}
+
+/// Says when finality stands still, that it still does, and when it goes on.
+#[derive(Debug, Default)]
+struct Alarm {
+	/// When it was last said.
+	said: Option<Instant>,
+}
+
+impl Alarm {
+	const REPEAT_AFTER: Duration = Duration::from_secs(120);
+
+	fn stalled(&mut self, finalized: BlockNumber, age: Duration) {
+		if self
+			.said
+			.is_some_and(|said| said.elapsed() < Self::REPEAT_AFTER)
+		{
+			return;
+		}
+		self.said = Some(Instant::now());
+		tracing::error!(
+			chain.finalized = finalized,
+			age.seconds = age.as_secs(),
+			"no block is finalized any more: more than a third of the validators is away, or this node is \
+			 cut off or out of disk. Nothing can be delivered, checked or paid until that is over; another \
+			 node is asked meanwhile"
+		);
+	}
+
+	fn moved(&mut self) {
+		if self.said.take().is_some() {
+			tracing::info!("blocks are finalized again");
+		}
 	}
 }

@@ -13,8 +13,12 @@ mod calls;
 mod client;
 mod error;
 mod events;
+mod follow;
 mod names;
+mod pairing;
+mod profiles;
 mod records;
+mod standing;
 mod submit;
 mod transport;
 mod view;
@@ -23,11 +27,15 @@ pub use calls::{Call, TaskInput, TaskOrder};
 pub use client::{BlockId, Blocks, Chain};
 pub use error::{Advice, ConnectError, ReadError, Refusal, SubmitError};
 pub use events::{Event, event};
+pub use follow::{Follower, Step, persist};
 pub use infergrid_keys::{Key, KeyError, address, parse_address, verify};
+pub use pairing::{PairingError, operator};
+pub use profiles::{ProfileError, Served, find_profile, parse_hash};
 pub use records::{
 	Audit, Bond, Duty, Earnings, Funds, Model, ModelInfo, Offer, OfferTerms, Phase, RefundReason,
 	Task, TaskRules, TaskStatus,
 };
+pub use standing::{Complaint, Standing};
 pub use submit::{Included, MORTALITY, Submitter};
 pub use transport::Options;
 pub use view::View;

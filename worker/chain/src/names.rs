@@ -4,6 +4,7 @@
 /// Pallets by the names that the runtime gives them.
 pub(crate) mod pallet {
 	pub(crate) const SYSTEM: &str = "System";
+	pub(crate) const SESSION: &str = "Session";
 	pub(crate) const STAKING: &str = "RoleStaking";
 	pub(crate) const MODELS: &str = "Models";
 	pub(crate) const TASKS: &str = "Tasks";
@@ -15,6 +16,8 @@ pub(crate) mod pallet {
 /// Storage entries.
 pub(crate) mod entry {
 	pub(crate) const ACCOUNT: &str = "Account";
+
+	pub(crate) const CURRENT_INDEX: &str = "CurrentIndex";
 
 	pub(crate) const BONDS: &str = "Bonds";
 	pub(crate) const WORKERS: &str = "Workers";
@@ -41,6 +44,9 @@ pub(crate) mod constant {
 	pub(crate) const MIN_PATIENCE: &str = "MinPatience";
 	pub(crate) const MAX_PATIENCE: &str = "MaxPatience";
 	pub(crate) const BASE_WINDOW: &str = "BaseWindow";
+	pub(crate) const MIN_VALIDATOR_BOND: &str = "MinValidatorBond";
+	pub(crate) const MIN_MINER_BOND: &str = "MinMinerBond";
+	pub(crate) const MIN_VERIFIER_BOND: &str = "MinVerifierBond";
 	pub(crate) const MILLISECS_PER_BLOCK: &str = "MillisecsPerBlock";
 }
 

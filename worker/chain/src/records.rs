@@ -70,7 +70,9 @@ records! {
 	Bond {
 		/// What is bonded, in plancks.
 		active: Balance,
-		/// The session from which it counts.
+		/// The part that counts only from `activates_at` on, in plancks.
+		pending: Balance,
+		/// The session from which all of it counts.
 		activates_at: u32,
 	}
 

@@ -110,6 +110,11 @@ impl Submitter {
 		self.key.public()
 	}
 
+	/// The chain into which it submits.
+	pub fn chain(&self) -> &Chain {
+		&self.chain
+	}
+
 	/// The key that signs.
 	pub fn key(&self) -> &Key {
 		&self.key

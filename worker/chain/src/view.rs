@@ -11,8 +11,8 @@ use crate::{
 	},
 };
 use infergrid_primitives::{
-	AccountBytes, AuditId, Hash, TaskId, WorkerKey, audit::Vote, market::Role, model::Profile,
-	request::Receipt,
+	AccountBytes, AuditId, Balance, Hash, TaskId, WorkerKey, audit::Vote, market::Role,
+	model::Profile, request::Receipt,
 };
 use subxt::{
 	PolkadotConfig,
@@ -257,6 +257,24 @@ impl View {
 			(Static(role), *operator),
 		)
 		.await
+	}
+
+	/// The least bond that works in a role, in plancks.
+	pub fn minimum_bond(&self, role: Role) -> Result<Balance, ReadError> {
+		let name = match role {
+			Role::Validator => constant::MIN_VALIDATOR_BOND,
+			Role::Miner => constant::MIN_MINER_BOND,
+			Role::Verifier => constant::MIN_VERIFIER_BOND,
+		};
+		self.constant(pallet::STAKING, name)
+	}
+
+	/// The running session.
+	pub async fn session(&self) -> Result<u32, ReadError> {
+		let index = self
+			.plain("the session", pallet::SESSION, entry::CURRENT_INDEX, ())
+			.await?;
+		Ok(index.unwrap_or_default())
 	}
 
 	/// What an account has earned.

@@ -1,7 +1,8 @@
 //! Comparison of a model with what another program computes from the same weights.
 
-use crate::{Engine, GenerateError};
+use crate::Engine;
 use infergrid_primitives::TokenId;
+use infergrid_proof::ComputeError;
 use safetensors::{Dtype, SafeTensors, tensor::TensorView};
 use serde::Serialize;
 use std::{
@@ -28,7 +29,7 @@ pub enum CheckError {
 	Malformed { path: PathBuf, reason: String },
 	/// The model failed.
 	#[error(transparent)]
-	Compute(#[from] GenerateError),
+	Compute(#[from] ComputeError),
 }
 
 /// Largest absolute differences from a reference.
@@ -142,7 +143,7 @@ impl Engine {
 		&self,
 		prompt: &[TokenId],
 		count: usize,
-	) -> Result<Vec<TokenId>, GenerateError> {
+	) -> Result<Vec<TokenId>, ComputeError> {
 		let mut cache = self.cache(prompt.len() + count);
 		let mut tokens: Vec<TokenId> = Vec::with_capacity(count);
 		while tokens.len() < count {

@@ -135,7 +135,7 @@ mod cuda {
 				reason: format!("{result:?}"),
 			}),
 			Err(panic) => Err(DeviceError::Failed {
-				reason: crate::panic_message(&*panic),
+				reason: infergrid_proof::panic_message(&*panic),
 			}),
 		}
 	}

@@ -1,19 +1,15 @@
 //! A loaded model, ready to answer and to re-check answers.
 
-use crate::{
-	cache::Cache,
-	device::Device,
-	error::{GenerateError, LoadError},
-	linear::floats,
-	model::Model,
-};
+use crate::{cache::Cache, device::Device, error::LoadError, linear::floats, memory, model::Model};
 use burn::tensor::Tensor;
 use infergrid_checkpoint::{Checkpoint, ModelConfig, Weights};
 use infergrid_primitives::TokenId;
+use infergrid_proof::{ComputeError, Memory, Watcher, panic_message};
 use std::{
-	ops::Range,
+	ops::{ControlFlow, Range},
 	panic::{AssertUnwindSafe, catch_unwind},
 	path::Path,
+	sync::Arc,
 };
 
 /// Most tokens that pass through the model at once: enough that matrix products are not bound by
@@ -29,9 +25,10 @@ const LOGITS_SLAB: usize = 16 << 20;
 /// A model on a device. Meant for one dedicated thread: calls are long and block.
 #[derive(Debug)]
 pub struct Engine {
-	checkpoint: Checkpoint,
+	checkpoint: Arc<Checkpoint>,
 	model: Model,
 	device: Device,
+	memory: Memory,
 }
 
 /// What a model computes for a sequence.
@@ -49,18 +46,27 @@ impl Engine {
 		let checkpoint = Checkpoint::open(&directory)?;
 		let weights = Weights::open(&directory)?;
 		let tensors = device.open()?;
+		// Before the weights are there: what they take is part of the sum.
+		let memory = needed(&checkpoint.config, memory::available(device));
+		memory.check(1)?;
 		let on_processor = device == Device::Cpu;
 		let model = Model::load(checkpoint.config.clone(), &weights, tensors, on_processor)?;
 		Ok(Self {
-			checkpoint,
+			checkpoint: Arc::new(checkpoint),
 			model,
 			device,
+			memory,
 		})
 	}
 
 	/// The model's files.
-	pub fn checkpoint(&self) -> &Checkpoint {
+	pub fn checkpoint(&self) -> &Arc<Checkpoint> {
 		&self.checkpoint
+	}
+
+	/// The memory of the device, and what the model takes of it.
+	pub fn memory(&self) -> Memory {
+		self.memory
 	}
 
 	/// The model's hyper-parameters.
@@ -80,15 +86,31 @@ impl Engine {
 
 	/// Continues the sequence in `cache` by `ids` and gives the hidden state after the last norm from
 	/// which the next token follows, `[hidden]`.
-	pub fn extend(&self, ids: &[TokenId], cache: &mut Cache) -> Result<Vec<f32>, GenerateError> {
+	pub fn extend(&self, ids: &[TokenId], cache: &mut Cache) -> Result<Vec<f32>, ComputeError> {
+		self.extend_watched(ids, cache, &mut |_| ControlFlow::Continue(()))
+	}
+
+	/// As [`Self::extend`], with a rest for `watcher` between two pieces.
+	pub(crate) fn extend_watched(
+		&self,
+		ids: &[TokenId],
+		cache: &mut Cache,
+		watcher: &mut dyn Watcher,
+	) -> Result<Vec<f32>, ComputeError> {
 		self.check_tokens(ids, self.config().context.saturating_sub(cache.len()))?;
-		self.guarded(|| {
-			let mut last = None;
-			for piece in self.pieces(cache.len(), ids.len()) {
-				last = Some(self.model.forward(&ids[piece], cache, |_, _| {}));
+		let mut last = Vec::new();
+		for piece in self.pieces(cache.len(), ids.len()) {
+			if piece.start > 0 {
+				watcher.rest()?;
 			}
-			last.map(last_row).unwrap_or_default()
-		})
+			let is_last = piece.end == ids.len();
+			let rows = self.guarded(|| {
+				let rows = self.model.forward(&ids[piece], cache, |_, _| {});
+				is_last.then(|| last_row(rows))
+			})?;
+			last.extend(rows.into_iter().flatten());
+		}
+		Ok(last)
 	}
 
 	/// Cuts `count` tokens that come after `start` others into the pieces that pass at once.
@@ -106,7 +128,7 @@ impl Engine {
 	}
 
 	/// Logits of a hidden state after the last norm: `[hidden]` → `[vocab]`.
-	pub fn logits(&self, hidden: &[f32]) -> Result<Vec<f32>, GenerateError> {
+	pub fn logits(&self, hidden: &[f32]) -> Result<Vec<f32>, ComputeError> {
 		self.guarded(|| values(self.model.logits(self.model.hidden(hidden))))
 	}
 
@@ -115,8 +137,8 @@ impl Engine {
 	pub(crate) fn each_logits(
 		&self,
 		rows: &[f32],
-		mut visit: impl FnMut(usize, &[f32]) -> Result<(), GenerateError>,
-	) -> Result<(), GenerateError> {
+		mut visit: impl FnMut(usize, &[f32]) -> Result<(), ComputeError>,
+	) -> Result<(), ComputeError> {
 		let (hidden, vocab) = (self.config().hidden_size, self.config().vocab_size);
 		let slab = (LOGITS_SLAB / vocab).max(1);
 		for (number, rows) in rows.chunks(slab * hidden).enumerate() {
@@ -128,30 +150,34 @@ impl Engine {
 
 	/// Passes `ids` through the model from the start, chunk by chunk: `rows` sees the position of a
 	/// chunk's first token and the chunk's hidden states after the last norm, `observe` a layer's
-	/// number as [`Forward::hidden_states`] counts, the same position, and the stream there.
+	/// number as [`Forward::hidden_states`] counts, the same position, and the stream there. Between
+	/// two chunks `watcher` has its turn.
 	pub(crate) fn prefill(
 		&self,
 		ids: &[TokenId],
 		mut observe: impl FnMut(usize, usize, &Tensor<2>) + Send,
 		mut rows: impl FnMut(usize, Tensor<2>) + Send,
-	) -> Result<(), GenerateError> {
+		watcher: &mut dyn Watcher,
+	) -> Result<(), ComputeError> {
 		self.check_tokens(ids, self.config().context)?;
-		self.guarded(|| {
-			let mut cache = self.cache(ids.len());
-			for piece in self.pieces(0, ids.len()) {
-				let start = piece.start;
+		let mut cache = self.guarded(|| self.cache(ids.len()))?;
+		for piece in self.pieces(0, ids.len()) {
+			watcher.rest()?;
+			let start = piece.start;
+			self.guarded(|| {
 				let stream = self
 					.model
 					.forward(&ids[piece], &mut cache, |layer, stream| {
 						observe(layer, start, stream);
 					});
 				rows(start, stream);
-			}
-		})
+			})?;
+		}
+		Ok(())
 	}
 
 	/// Logits and all hidden states of a sequence, for comparison with a reference.
-	pub fn forward(&self, ids: &[TokenId]) -> Result<Forward, GenerateError> {
+	pub fn forward(&self, ids: &[TokenId]) -> Result<Forward, ComputeError> {
 		let layers = self.config().layers;
 		let mut hidden_states = vec![Vec::new(); layers + 1];
 		let mut last = Vec::new();
@@ -163,6 +189,7 @@ impl Engine {
 				}
 			},
 			|_, stream| last.extend(values(stream)),
+			&mut |_| ControlFlow::Continue(()),
 		)?;
 		let mut logits = Vec::with_capacity(ids.len() * self.config().vocab_size);
 		self.each_logits(&last, |_, slab| {
@@ -176,19 +203,19 @@ impl Engine {
 		})
 	}
 
-	pub(crate) fn check_tokens(&self, ids: &[TokenId], room: usize) -> Result<(), GenerateError> {
+	pub(crate) fn check_tokens(&self, ids: &[TokenId], room: usize) -> Result<(), ComputeError> {
 		let config = self.config();
 		if ids.is_empty() {
-			return Err(GenerateError::EmptyPrompt);
+			return Err(ComputeError::EmptyPrompt);
 		}
 		if let Some(token) = ids.iter().find(|id| **id as usize >= config.vocab_size) {
-			return Err(GenerateError::UnknownToken {
+			return Err(ComputeError::UnknownToken {
 				token: *token,
 				vocab: config.vocab_size,
 			});
 		}
 		if ids.len() > room {
-			return Err(GenerateError::ContextFull {
+			return Err(ComputeError::ContextFull {
 				tokens: ids.len(),
 				context: room,
 			});
@@ -201,14 +228,29 @@ impl Engine {
 	/// On the processor everything runs inside the thread pool: each of the hundreds of parallel
 	/// products of a token then starts at once, instead of waking the pool and waiting for it. A GPU
 	/// is driven from the caller's thread, because each thread has its own stream of work.
-	fn guarded<T: Send>(&self, compute: impl FnOnce() -> T + Send) -> Result<T, GenerateError> {
+	fn guarded<T: Send>(&self, compute: impl FnOnce() -> T + Send) -> Result<T, ComputeError> {
 		let run = || match self.device {
 			Device::Cpu => rayon::scope(|_| compute()),
 			Device::Cuda(_) => compute(),
 		};
-		catch_unwind(AssertUnwindSafe(run)).map_err(|panic| GenerateError::Device {
-			reason: crate::panic_message(&*panic),
+		catch_unwind(AssertUnwindSafe(run)).map_err(|panic| ComputeError::Crashed {
+			reason: panic_message(&*panic),
+			in_a_row: 1,
 		})
+	}
+}
+
+/// What a model takes of the memory that is `available`; it is enough where nobody knows.
+fn needed(config: &ModelConfig, available: Option<u64>) -> Memory {
+	let activations = PREFILL_CHUNK * (8 * config.hidden_size + 3 * config.intermediate_size);
+	// Scores exist as products, as weights and in between; logits on the device and off it.
+	let scratch = 3 * SCORES + 2 * LOGITS_SLAB + activations;
+	Memory {
+		available: available.unwrap_or(u64::MAX),
+		weights: Weights::f32_bytes(config),
+		scratch: (scratch * size_of::<f32>()) as u64,
+		per_token: config.kv_bytes_per_token(),
+		context: config.context as u64,
 	}
 }
 

@@ -3,16 +3,14 @@
 //! Every time is the best of several, that of reading memory too: what else runs on the machine slows
 //! single passes, and a ratio of two times means something only if both were undisturbed.
 
-use crate::{
-	engine::Engine, error::GenerateError, gemv::sum_of_squares, generate::GenerateRequest,
-	replay::ReplayRequest,
-};
+use crate::{engine::Engine, gemv::sum_of_squares};
 use infergrid_checkpoint::Weights;
 use infergrid_primitives::{
 	Hash, TokenId,
 	model::ProofParams,
 	request::{MICROS, SamplingParams},
 };
+use infergrid_proof::{Assignment, ComputeError, Model, ReplayRequest, Speed, generate};
 use rayon::prelude::*;
 use serde::Serialize;
 use std::{
@@ -30,6 +28,9 @@ const PASSES: usize = 3;
 const PAIRS: usize = 2;
 /// Tokens that are timed together while decoding.
 const DECODE_WINDOW: usize = 8;
+/// Tokens read and written to find out how fast a model is.
+const CALIBRATION_PROMPT: usize = 64;
+const CALIBRATION_ANSWER: usize = 16;
 const BANDWIDTH_BLOCK: usize = 1 << 16;
 
 /// How long to measure.
@@ -82,7 +83,7 @@ pub struct Measurements {
 impl Engine {
 	/// Measures this model. Stop strings and end-of-sequence tokens are not heeded, so that every
 	/// model writes as much.
-	pub fn measure(&self, options: &MeasureOptions) -> Result<Measurements, GenerateError> {
+	pub fn measure(&self, options: &MeasureOptions) -> Result<Measurements, ComputeError> {
 		let config = self.config();
 		let output = options
 			.output
@@ -122,6 +123,23 @@ impl Engine {
 		})
 	}
 
+	/// The speed of one sequence, in about a second: long enough for a plan, not for a comparison.
+	pub fn speed(&self) -> Result<Speed, ComputeError> {
+		let context = self.config().context;
+		let prompt = self.some_tokens(CALIBRATION_PROMPT.min(context / 2).max(1));
+		let decoded = CALIBRATION_ANSWER.min(context.saturating_sub(prompt.len()).max(1));
+		self.extend(&prompt, &mut self.cache(prompt.len()))?;
+		let prefill = self.best_time(1, || {
+			self.extend(&prompt, &mut self.cache(prompt.len()))
+				.map(drop)
+		})?;
+		let short = &prompt[..prompt.len().min(8)];
+		Ok(Speed {
+			prefill: prompt.len() as f64 / prefill.as_secs_f64(),
+			decode: 1.0 / self.seconds_per_token(short, decoded)?,
+		})
+	}
+
 	/// Ids spread over the vocabulary that end no answer.
 	fn some_tokens(&self, count: usize) -> Vec<TokenId> {
 		let vocab = self.config().vocab_size as u64;
@@ -134,8 +152,8 @@ impl Engine {
 	fn best_time(
 		&self,
 		passes: usize,
-		mut work: impl FnMut() -> Result<(), GenerateError>,
-	) -> Result<Duration, GenerateError> {
+		mut work: impl FnMut() -> Result<(), ComputeError>,
+	) -> Result<Duration, ComputeError> {
 		let mut best = Duration::MAX;
 		for _ in 0..passes {
 			let started = Instant::now();
@@ -146,7 +164,7 @@ impl Engine {
 	}
 
 	/// Seconds for a token after `prompt`, by the best window among `count` tokens.
-	fn seconds_per_token(&self, prompt: &[TokenId], count: usize) -> Result<f64, GenerateError> {
+	fn seconds_per_token(&self, prompt: &[TokenId], count: usize) -> Result<f64, ComputeError> {
 		let mut cache = self.cache(prompt.len() + count);
 		let mut hidden = self.extend(prompt, &mut cache)?;
 		let window = DECODE_WINDOW.min(count);
@@ -167,7 +185,7 @@ impl Engine {
 		&self,
 		prompt: &[TokenId],
 		count: usize,
-	) -> Result<(Duration, Duration), GenerateError> {
+	) -> Result<(Duration, Duration), ComputeError> {
 		let mut params = SamplingParams::greedy(count as u32);
 		params.temperature_micros = MICROS;
 		let seed = [7; 32];
@@ -186,7 +204,10 @@ impl Engine {
 				seed: &seed,
 				probe: Some((&seed, 0)),
 			};
-			let time = self.best_time(1, || self.replay(&replay).map(drop))?;
+			let time = self.best_time(1, || {
+				self.replay(&replay, &mut |_| ControlFlow::Continue(()))
+					.map(drop)
+			})?;
 			verification = verification.min(time);
 		}
 		Ok((generation, verification))
@@ -198,22 +219,20 @@ impl Engine {
 		prompt: &[TokenId],
 		params: &SamplingParams,
 		seed: &Hash,
-	) -> Result<Vec<TokenId>, GenerateError> {
+	) -> Result<Vec<TokenId>, ComputeError> {
 		let mut tokens = Vec::new();
 		let mut rest = params.clone();
 		while tokens.len() < params.max_tokens as usize {
 			rest.max_tokens = params.max_tokens - tokens.len() as u32;
-			let request = GenerateRequest {
-				prompt: &[prompt, &tokens].concat(),
-				params: &rest,
-				seed,
-				proof: &ProofParams::F32,
+			let assignment = Assignment {
+				prompt: [prompt, &tokens].concat(),
+				params: rest.clone(),
+				seed: *seed,
+				proof: ProofParams::F32,
 				context: u32::MAX,
 			};
-			tokens.extend(
-				self.generate(&request, |_| ControlFlow::Continue(()))?
-					.tokens,
-			);
+			let answer = generate(self, &assignment, &mut |_| ControlFlow::Continue(()))?;
+			tokens.extend(answer.tokens);
 		}
 		Ok(tokens)
 	}

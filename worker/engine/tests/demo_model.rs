@@ -7,7 +7,7 @@
 )]
 
 use infergrid_checkpoint::Tokenizer;
-use infergrid_engine::{Case, Device, Engine, GenerateRequest, Generation};
+use infergrid_engine::{Device, Engine};
 use infergrid_primitives::{
 	TokenId,
 	audit::Verdict,
@@ -18,6 +18,7 @@ use infergrid_primitives::{
 	},
 	trace,
 };
+use infergrid_proof::{Assignment, Examination, Generation, generate, verify};
 use std::{fs, ops::ControlFlow, path::PathBuf};
 
 fn directory() -> PathBuf {
@@ -41,16 +42,14 @@ fn ask(engine: &Engine, text: &str, params: &SamplingParams) -> Generation {
 }
 
 fn answer_to(engine: &Engine, prompt: &[TokenId], params: &SamplingParams) -> Generation {
-	let request = GenerateRequest {
-		prompt,
-		params,
-		seed: &[0; 32],
-		proof: &ProofParams::F32,
+	let assignment = Assignment {
+		prompt: prompt.to_vec(),
+		params: params.clone(),
+		seed: [0; 32],
+		proof: ProofParams::F32,
 		context: 512,
 	};
-	engine
-		.generate(&request, |_| ControlFlow::Continue(()))
-		.unwrap()
+	generate(engine, &assignment, &mut |_| ControlFlow::Continue(())).unwrap()
 }
 
 #[test]
@@ -194,16 +193,19 @@ fn verdict(
 		ttft_ms: 1,
 		total_ms: 1,
 	};
-	let case = Case {
-		genesis: &genesis,
-		request: &request,
-		inline: Some(text),
-		profile: &profile,
-		anchor: &[2; 32],
-		receipt: &receipt,
-		opening: &opening,
+	let case = Examination {
+		genesis,
+		request,
+		inline: Some(text.to_owned()),
+		profile,
+		anchor: [2; 32],
+		receipt,
+		opening,
 		audit: 1,
-		randomness: &[6; 32],
+		randomness: [6; 32],
 	};
-	engine.verify(&case).unwrap().vote.verdict
+	verify(engine, &case, &mut |_| ControlFlow::Continue(()))
+		.unwrap()
+		.vote
+		.verdict
 }

@@ -6,10 +6,7 @@
 	reason = "tests are not bound by what binds the libraries"
 )]
 
-use infergrid_engine::{
-	Case, Device, Engine, GenerateError, GenerateRequest, Judgement, Remedy, ReplayRequest,
-	Violation, prove,
-};
+use infergrid_engine::{Device, Engine};
 use infergrid_primitives::{
 	Hash, TokenId,
 	audit::{Verdict, fingerprint_distance},
@@ -19,6 +16,10 @@ use infergrid_primitives::{
 		commit_tokens, sampler_seed,
 	},
 	trace,
+};
+use infergrid_proof::{
+	Assignment, ComputeError, Examination, Judgement, Model, Remedy, ReplayRequest, Violation,
+	generate, prove, verify,
 };
 use std::{fs, ops::ControlFlow, path::PathBuf};
 
@@ -107,18 +108,14 @@ fn answer(
 	let (mut used_prompt, mut used_params) = (prompt.clone(), params);
 	let mut seed = sampler_seed(&GENESIS, &request_id, &ANCHOR, &request.profile);
 	cheat(&mut used_prompt, &mut used_params, &mut seed);
-	let generation = engine
-		.generate(
-			&GenerateRequest {
-				prompt: &used_prompt,
-				params: &used_params,
-				seed: &seed,
-				proof: &profile().proof,
-				context: profile().context,
-			},
-			|_| ControlFlow::Continue(()),
-		)
-		.unwrap();
+	let assignment = Assignment {
+		prompt: used_prompt,
+		params: used_params,
+		seed,
+		proof: profile().proof,
+		context: profile().context,
+	};
+	let generation = generate(engine, &assignment, &mut |_| ControlFlow::Continue(())).unwrap();
 	let receipt = Receipt {
 		request_id,
 		miner: [7; 32],
@@ -160,19 +157,18 @@ impl Answer {
 	}
 
 	fn judged(&self, engine: &Engine) -> Judgement {
-		let profile = profile();
-		let case = Case {
-			genesis: &GENESIS,
-			request: &self.request,
+		let case = Examination {
+			genesis: GENESIS,
+			request: self.request.clone(),
 			inline: None,
-			profile: &profile,
-			anchor: &ANCHOR,
-			receipt: &self.receipt,
-			opening: &self.opening,
+			profile: profile(),
+			anchor: ANCHOR,
+			receipt: self.receipt.clone(),
+			opening: self.opening.clone(),
 			audit: 1,
-			randomness: &RANDOMNESS,
+			randomness: RANDOMNESS,
 		};
-		engine.verify(&case).unwrap()
+		verify(engine, &case, &mut |_| ControlFlow::Continue(())).unwrap()
 	}
 
 	fn violation(&self, engine: &Engine) -> Violation {
@@ -239,13 +235,16 @@ fn another_models_answer_is_not_valid() {
 
 		// The same tokens with perfect proofs: one prefill of the right model makes them.
 		let replayed = right
-			.replay(&ReplayRequest {
-				prompt: &forged.opening.prompt,
-				output: &forged.opening.output,
-				params: &params,
-				seed: &[0; 32],
-				probe: None,
-			})
+			.replay(
+				&ReplayRequest {
+					prompt: &forged.opening.prompt,
+					output: &forged.opening.output,
+					params: &params,
+					seed: &[0; 32],
+					probe: None,
+				},
+				&mut |_| ControlFlow::Continue(()),
+			)
 			.unwrap();
 		forged.opening.proofs = prove(&replayed.rows, replayed.hidden, &profile().proof).unwrap();
 		forged.sign();
@@ -395,14 +394,14 @@ fn cancelling_and_bad_requests_are_told_apart_from_failures() {
 	let engine = engine("qwen3", &[2]);
 	let run = |prompt: &[TokenId], params: &SamplingParams, stop_after: usize| {
 		let mut seen = 0;
-		let request = GenerateRequest {
-			prompt,
-			params,
-			seed: &[0; 32],
-			proof: &ProofParams::default(),
+		let assignment = Assignment {
+			prompt: prompt.to_vec(),
+			params: params.clone(),
+			seed: [0; 32],
+			proof: ProofParams::default(),
 			context: 200,
 		};
-		engine.generate(&request, |_| {
+		generate(&engine, &assignment, &mut |_| {
 			seen += 1;
 			if seen == stop_after {
 				ControlFlow::Break(())
@@ -414,7 +413,7 @@ fn cancelling_and_bad_requests_are_told_apart_from_failures() {
 	let greedy = SamplingParams::greedy(10);
 	assert!(matches!(
 		run(&prompt(0), &greedy, 3),
-		Err(GenerateError::Cancelled)
+		Err(ComputeError::Cancelled)
 	));
 	let mut stop = greedy.clone();
 	stop.stop

@@ -27,7 +27,7 @@ async fn main() -> std::io::Result<()> {
 	};
 	let listener = tokio::net::TcpListener::bind(address).await?;
 	println!("http://{}/v1", listener.local_addr()?);
-	serve(listener, router(settings, market), async {
+	serve(listener, router(settings, market), 64, async {
 		// Without a signal handler the process simply ends.
 		let _ = tokio::signal::ctrl_c().await;
 	})

@@ -3,24 +3,30 @@
 use crate::{
 	errors::ApiError,
 	market::{Delivery, Market, Model, Order, OrderError, OrderEvent, OrderStream, Placement},
+	places::Place,
 	stop::StopCutter,
 };
 use futures::StreamExt;
 use infergrid_checkpoint::{TextStream, Tokenizer, TokenizerError};
-use infergrid_primitives::request::Finish;
-use std::{sync::Arc, time::Duration};
-use tokio::{sync::OwnedSemaphorePermit, time::timeout};
+use infergrid_primitives::{TokenId, request::Finish};
+use std::{
+	sync::Arc,
+	time::{Duration, Instant},
+};
+use tokio::time::timeout_at;
 
-/// An answer that a miner works on. Dropping it gives the order up.
+/// An answer that is paid for. Dropping it only stops listening.
 pub(crate) struct Answer {
 	pub(crate) placement: Placement,
 	model: Arc<Model>,
 	events: OrderStream,
 	text: TextStream,
 	cutter: StopCutter,
-	idle: Duration,
+	stops: Vec<String>,
+	/// When the client is kept waiting no longer.
+	deadline: Instant,
 	/// The place among the answers in progress.
-	_permit: OwnedSemaphorePermit,
+	_permit: Place,
 }
 
 /// The next part of an answer.
@@ -28,6 +34,8 @@ pub(crate) struct Answer {
 pub(crate) enum Piece {
 	/// More text; never empty.
 	Text(String),
+	/// Everything so far is void: another miner begins anew.
+	Restart,
 	/// The rest of the text, often empty, and the receipt. Nothing comes after it.
 	End {
 		tail: String,
@@ -36,37 +44,35 @@ pub(crate) enum Piece {
 }
 
 impl Answer {
-	/// Orders an answer and waits for its miner.
+	/// Orders an answer and waits until it is paid for.
 	pub(crate) async fn begin(
 		market: &dyn Market,
 		order: Order,
 		stops: Vec<String>,
-		permit: OwnedSemaphorePermit,
-		(assignment, idle): (Duration, Duration),
+		permit: Place,
+		limit: Duration,
 	) -> Result<Self, ApiError> {
 		let model = order.model.clone();
 		let text = tokenizer(&model)?.stream();
+		let deadline = Instant::now() + limit;
 		let placed = async {
 			let mut events = market.order(order).await?;
 			match events.next().await {
-				Some(OrderEvent::Assigned(placement)) => Ok((events, placement)),
+				Some(OrderEvent::Placed(placement)) => Ok((events, placement)),
 				Some(OrderEvent::Failed(error)) => Err(error),
-				Some(OrderEvent::Tokens(_) | OrderEvent::Done(_)) | None => {
-					Err(OrderError::MinerFailed)
-				}
+				_ => Err(OrderError::Uncertain),
 			}
 		};
-		let (events, placement) = timeout(assignment, placed)
-			.await
-			.unwrap_or(Err(OrderError::NoMiner))?;
-		let cutter = StopCutter::new(stops);
+		let placed = timeout_at(deadline.into(), placed).await;
+		let (events, placement) = placed.unwrap_or(Err(OrderError::Uncertain))?;
 		Ok(Self {
 			placement,
 			model,
 			events,
 			text,
-			cutter,
-			idle,
+			cutter: StopCutter::new(stops.clone()),
+			stops,
+			deadline,
 			_permit: permit,
 		})
 	}
@@ -74,29 +80,50 @@ impl Answer {
 	/// The next part. Not to be called again after the end or an error.
 	pub(crate) async fn next(&mut self) -> Result<Piece, ApiError> {
 		loop {
-			let event = timeout(self.idle, self.events.next())
-				.await
-				.map_err(|_| OrderError::TimedOut)?
-				.unwrap_or(OrderEvent::Failed(OrderError::MinerFailed));
+			let event = timeout_at(self.deadline.into(), self.events.next()).await;
+			let event = match event {
+				Err(_) => OrderEvent::Failed(OrderError::TimedOut),
+				Ok(None) => OrderEvent::Failed(OrderError::Uncertain),
+				Ok(Some(event)) => event,
+			};
 			match event {
-				OrderEvent::Assigned(placement) => self.placement = placement,
+				OrderEvent::Placed(placement) | OrderEvent::Assigned(placement) => {
+					self.placement = placement;
+				}
+				OrderEvent::Restarted => {
+					self.text = tokenizer(&self.model)?.stream();
+					self.cutter = StopCutter::new(self.stops.clone());
+					return Ok(Piece::Restart);
+				}
 				OrderEvent::Tokens(ids) => {
-					let mut shown = String::new();
-					for id in ids
-						.into_iter()
-						.filter(|id| !self.model.checkpoint.eos.contains(id))
-					{
-						let text = self.text.push(id).map_err(undecodable)?;
-						shown.push_str(&self.cutter.push(&text));
-					}
+					let shown = self.push(ids)?;
 					if !shown.is_empty() {
 						return Ok(Piece::Text(shown));
 					}
 				}
 				OrderEvent::Done(delivery) => return self.end(delivery),
-				OrderEvent::Failed(error) => return Err(error.into()),
+				OrderEvent::Failed(error) => {
+					return Err(ApiError::from(error).placed(&self.placement.request_id));
+				}
 			}
 		}
+	}
+
+	/// The text that can be shown once `ids` are added.
+	fn push(&mut self, ids: Vec<TokenId>) -> Result<String, ApiError> {
+		let mut shown = String::new();
+		let vocabulary = self.model.checkpoint.config.vocab_size;
+		if ids.iter().any(|id| *id as usize >= vocabulary) {
+			return Err(OrderError::BadReceipt.into());
+		}
+		for id in ids
+			.into_iter()
+			.filter(|id| !self.model.checkpoint.eos.contains(id))
+		{
+			let text = self.text.push(id).map_err(undecodable)?;
+			shown.push_str(&self.cutter.push(&text));
+		}
+		Ok(shown)
 	}
 
 	fn end(&mut self, delivery: Box<Delivery>) -> Result<Piece, ApiError> {
@@ -129,5 +156,15 @@ pub(crate) fn tokenizer(model: &Model) -> Result<&Tokenizer, ApiError> {
 
 /// Token ids that the model does not have: the miner made them up.
 fn undecodable(_: TokenizerError) -> ApiError {
-	OrderError::MinerFailed.into()
+	OrderError::BadReceipt.into()
+}
+
+/// The text of a whole answer, up to its first stop string.
+pub(crate) fn text(model: &Model, ids: &[TokenId]) -> Result<String, ApiError> {
+	let shown: Vec<_> = ids
+		.iter()
+		.filter(|id| !model.checkpoint.eos.contains(id))
+		.copied()
+		.collect();
+	tokenizer(model)?.decode(&shown).map_err(undecodable)
 }

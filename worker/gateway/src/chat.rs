@@ -4,7 +4,7 @@ use crate::{
 	errors::{ApiError, Kind},
 	params::{Common, is_empty},
 	stream::Shape,
-	validate::{Fields, invalid, wrong_type},
+	validate::{Fields, invalid, missing, wrong_type},
 };
 use infergrid_checkpoint::ChatMessage;
 use serde_json::{Value, json};
@@ -94,13 +94,23 @@ fn message(value: Value, path: &str) -> Result<ChatMessage, ApiError> {
 		other => return Err(wrong_type(&role_name, "a string", &other)),
 	};
 	let content_name = fields.name("content");
-	let content = content(fields.required("content")?, &content_name)?;
+	let refusal = fields.string("refusal")?;
+	let content = match (fields.take("content"), refusal) {
+		(Some(content), _) => self::content(content, &content_name)?,
+		// What an assistant said instead of an answer.
+		(None, Some(refusal)) if role == "assistant" => refusal,
+		(None, _) => {
+			fields.unsupported("tool_calls", is_empty)?;
+			fields.unsupported("function_call", is_empty)?;
+			return Err(missing(&content_name));
+		}
+	};
 	fields.unsupported("tool_calls", is_empty)?;
 	fields.unsupported("function_call", is_empty)?;
 	fields.unsupported("audio", is_empty)?;
-	// A speaker's name and a recorded refusal: templates know neither. Clients send whole answers
+	// A speaker's name: templates do not know it. Clients send whole answers
 	// back, annotations included.
-	fields.ignore(&["name", "refusal", "annotations"]);
+	fields.ignore(&["name", "annotations"]);
 	fields.finish()?;
 	Ok(ChatMessage {
 		role: role.into(),
@@ -132,6 +142,11 @@ fn text_part(value: Value, path: &str) -> Result<String, ApiError> {
 	let kind_name = fields.name("type");
 	match fields.required("type")? {
 		Value::String(kind) if kind == "text" => {}
+		Value::String(kind) if kind == "refusal" => {
+			let refusal = fields.string("refusal")?.unwrap_or_default();
+			fields.finish()?;
+			return Ok(refusal);
+		}
 		Value::String(_) => {
 			let message = format!("Only text is supported: `{kind_name}` must be `text`.");
 			return Err(ApiError::about(

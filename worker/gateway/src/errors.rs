@@ -1,12 +1,20 @@
 //! What clients are told when something fails: one table, for JSON and for event streams.
 
-use crate::market::{MarketError, OrderError};
+use crate::{
+	market::{MarketError, Money, OrderError},
+	receipts,
+	stream::RECEIPT_HEADER,
+};
 use axum::{
-	http::{HeaderValue, StatusCode, header},
+	http::{HeaderName, HeaderValue, StatusCode, header},
 	response::{IntoResponse, Response},
 };
 use infergrid_checkpoint::{CheckpointError, TemplateError, TokenizerError};
+use infergrid_primitives::Hash;
 use serde_json::{Value, json};
+use std::time::Duration;
+
+const SHOULD_RETRY_HEADER: HeaderName = HeaderName::from_static("x-should-retry");
 
 /// A class of failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +32,13 @@ pub(crate) enum Kind {
 	WrongMethod,
 	BodyTooLarge,
 	BodyTimeout,
+	UnsupportedMediaType,
+	ForeignHost,
+	ForeignOrigin,
+	MaxFee,
 	Overloaded,
+	Busy,
+	Funds,
 	NoMiner,
 	Unavailable,
 	Upstream,
@@ -66,6 +80,20 @@ impl Kind {
 				"rate_limit_error",
 				"overloaded",
 			),
+			Self::UnsupportedMediaType => (
+				StatusCode::UNSUPPORTED_MEDIA_TYPE,
+				REQUEST,
+				"unsupported_media_type",
+			),
+			Self::ForeignHost => (StatusCode::MISDIRECTED_REQUEST, REQUEST, "foreign_host"),
+			Self::ForeignOrigin => (StatusCode::FORBIDDEN, REQUEST, "foreign_origin"),
+			Self::MaxFee => (StatusCode::BAD_REQUEST, REQUEST, "max_fee_too_low"),
+			Self::Busy => (StatusCode::SERVICE_UNAVAILABLE, SERVER, "busy"),
+			Self::Funds => (
+				StatusCode::SERVICE_UNAVAILABLE,
+				SERVER,
+				"insufficient_funds",
+			),
 			Self::NoMiner => (StatusCode::SERVICE_UNAVAILABLE, SERVER, "no_miner"),
 			Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, SERVER, "grid_unavailable"),
 			Self::Upstream => (StatusCode::BAD_GATEWAY, SERVER, "upstream_failed"),
@@ -81,6 +109,21 @@ pub(crate) struct ApiError {
 	pub(crate) kind: Kind,
 	pub(crate) message: String,
 	pub(crate) param: Option<String>,
+	/// Whether a client's library should try again.
+	retry: Retry,
+	/// The request that is paid for, if it is.
+	receipt: Option<Hash>,
+}
+
+/// Whether the same request is worth another try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Retry {
+	/// As the status says.
+	Default,
+	/// It would be paid twice, or fail again.
+	Never,
+	/// After this time.
+	After(Duration),
 }
 
 impl ApiError {
@@ -89,15 +132,26 @@ impl ApiError {
 			kind,
 			message: message.into(),
 			param: None,
+			retry: match kind {
+				// About one block: a place may be free by then.
+				Kind::Overloaded | Kind::Unavailable => Retry::After(Duration::from_secs(3)),
+				_ => Retry::Default,
+			},
+			receipt: None,
 		}
+	}
+
+	/// A failure of a request that is on chain.
+	pub(crate) fn placed(mut self, request_id: &Hash) -> Self {
+		self.receipt = Some(*request_id);
+		self
 	}
 
 	/// A failure that one parameter causes.
 	pub(crate) fn about(kind: Kind, param: impl Into<String>, message: impl Into<String>) -> Self {
 		Self {
-			kind,
-			message: message.into(),
 			param: Some(param.into()),
+			..Self::new(kind, message)
 		}
 	}
 
@@ -120,7 +174,13 @@ impl ApiError {
 	/// The OpenAI error object.
 	pub(crate) fn body(&self) -> Value {
 		let (_, kind, code) = self.kind.row();
-		json!({"error": {"message": self.message, "type": kind, "param": self.param, "code": code}})
+		let mut body = json!({
+			"error": {"message": self.message, "type": kind, "param": self.param, "code": code},
+		});
+		if let Some(receipt) = &self.receipt {
+			body["error"]["infergrid"] = json!({"receipt_id": receipts::id(receipt)});
+		}
+		body
 	}
 }
 
@@ -130,15 +190,24 @@ impl IntoResponse for ApiError {
 		tracing::debug!(status = status.as_u16(), code, "request refused");
 		let mut response = (status, axum::Json(self.body())).into_response();
 		let headers = response.headers_mut();
-		match self.kind {
-			Kind::InvalidKey => {
-				headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+		if self.kind == Kind::InvalidKey {
+			headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+		}
+		// OpenAI's libraries obey the header whatever the status says.
+		match self.retry {
+			Retry::Default => {}
+			Retry::Never => {
+				headers.insert(SHOULD_RETRY_HEADER, HeaderValue::from_static("false"));
 			}
-			// About one block: a place or a miner may be free by then.
-			Kind::Overloaded | Kind::NoMiner | Kind::Unavailable => {
-				headers.insert(header::RETRY_AFTER, HeaderValue::from_static("3"));
+			Retry::After(time) => {
+				headers.insert(SHOULD_RETRY_HEADER, HeaderValue::from_static("true"));
+				headers.insert(header::RETRY_AFTER, time.as_secs().max(1).into());
 			}
-			_ => {}
+		}
+		if let Some(receipt) = &self.receipt
+			&& let Ok(id) = HeaderValue::from_str(&receipts::id(receipt))
+		{
+			headers.insert(RECEIPT_HEADER, id);
 		}
 		response
 	}
@@ -146,37 +215,54 @@ impl IntoResponse for ApiError {
 
 impl From<OrderError> for ApiError {
 	fn from(error: OrderError) -> Self {
-		let kind = match error {
-			OrderError::NoMiner => Kind::NoMiner,
-			OrderError::Overloaded => Kind::Overloaded,
-			OrderError::Funds | OrderError::ChainUnavailable => Kind::Unavailable,
-			OrderError::MinerFailed | OrderError::BadReceipt => Kind::Upstream,
-			OrderError::TimedOut => Kind::UpstreamTimeout,
-		};
-		let message = match error {
-			OrderError::NoMiner => {
-				"No miner is available for this model now. Nothing is charged; try again."
-			}
-			OrderError::Overloaded => {
-				"The grid takes no more requests now. Nothing is charged; try again."
-			}
-			OrderError::Funds => {
-				"The gateway's account cannot pay for this request. Its operator must top it up."
-			}
-			OrderError::ChainUnavailable => {
-				"The gateway does not reach the chain now. Try again later."
-			}
-			OrderError::MinerFailed => {
-				"The miner failed. The payment is settled or refunded by the chain."
-			}
-			OrderError::BadReceipt => {
-				"The miner's receipt does not match its answer, which was dropped."
-			}
-			OrderError::TimedOut => {
-				"The answer did not come in time. The payment is settled or refunded by the chain."
+		let kind = match &error {
+			OrderError::NoMiner | OrderError::NotTaken => Kind::NoMiner,
+			OrderError::TooDear { .. } => Kind::MaxFee,
+			OrderError::Busy { .. } => Kind::Busy,
+			OrderError::Funds => Kind::Funds,
+			OrderError::ChainUnavailable
+			| OrderError::Refused(_)
+			| OrderError::Stopping
+			| OrderError::Unrecorded => Kind::Unavailable,
+			OrderError::CalledOff
+			| OrderError::BrokenOff
+			| OrderError::BadReceipt
+			| OrderError::Withheld => Kind::Upstream,
+			OrderError::Uncertain | OrderError::NotDelivered | OrderError::TimedOut => {
+				Kind::UpstreamTimeout
 			}
 		};
-		Self::new(kind, message)
+		let money = match error.money() {
+			Money::Untouched => "Nothing is charged.",
+			Money::Returned => "The money has come back.",
+			Money::Held => "The payment is on hold until the chain settles or refunds it.",
+		};
+		let remedy = match &error {
+			OrderError::NoMiner | OrderError::NotTaken | OrderError::NotDelivered => "Try again.",
+			OrderError::TooDear { .. } => "Raise `infergrid.max_fee`, or ask for fewer tokens.",
+			OrderError::Busy { .. } | OrderError::ChainUnavailable => "Try again later.",
+			OrderError::Funds => "The gateway's operator must top its account up.",
+			OrderError::Unrecorded => "The gateway's operator must look at its disk.",
+			OrderError::TimedOut | OrderError::Stopping | OrderError::BrokenOff => {
+				"The answer goes on, and can be fetched by its receipt."
+			}
+			_ => "",
+		};
+		let mut message = error.to_string();
+		if let Some(first) = message.get_mut(..1) {
+			first.make_ascii_uppercase();
+		}
+		let message = format!("{message}. {money} {remedy}");
+		Self {
+			retry: match &error {
+				OrderError::Busy { retry_after } => Retry::After(*retry_after),
+				OrderError::TooDear { .. } | OrderError::Funds => Retry::Never,
+				error if error.money() == Money::Held => Retry::Never,
+				OrderError::NoMiner => Retry::After(Duration::from_secs(30)),
+				_ => Retry::After(Duration::from_secs(3)),
+			},
+			..Self::new(kind, message.trim_end())
+		}
 	}
 }
 

@@ -4,16 +4,17 @@
 //! into text as they come, and hands out the receipt with every answer. What the grid is, who pays,
 //! and how an answer is checked is the business of whoever implements [`Market`].
 //!
-//! A request is parsed into a valid one, then takes one of a bounded number of places, then becomes
-//! an order. A client that goes away takes its order with it. Prompts, answers and keys are never
-//! logged.
+//! A request takes one of a bounded number of places, is parsed into a valid one, and becomes an order.
+//! A client that goes away only stops listening: its answer can be fetched again. Prompts, answers and
+//! keys are never logged.
 //!
 //! | route | |
 //! |---|---|
 //! | `GET /v1/models`, `GET /v1/models/{id}` | what can be asked |
 //! | `POST /v1/chat/completions`, `POST /v1/completions` | answers, whole or as server-sent events |
 //! | `GET /v1/receipts/{id}` | an answer's receipt on its way to settlement |
-//! | `GET /healthz` | whether the market answers; needs no key |
+//! | `GET /v1/receipts/{id}/answer` | the answer once more |
+//! | `GET /`, `GET /healthz`, `GET /livez` | what this is, whether it can serve, whether it runs; need no key |
 
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 
@@ -22,8 +23,10 @@ mod auth;
 mod chat;
 mod completions;
 mod errors;
+mod guard;
 mod market;
 mod params;
+mod places;
 mod receipts;
 mod routes;
 mod server;
@@ -31,11 +34,12 @@ mod settings;
 mod stop;
 mod stream;
 mod validate;
+mod welcome;
 
 pub use market::{
-	AuditProgress, Delivery, Market, MarketError, Model, Order, OrderError, OrderEvent,
-	OrderStream, Placement, ReceiptProgress, Settlement,
+	AuditProgress, Delivery, Health, KeptAnswer, Market, MarketError, Model, Money, Order,
+	OrderError, OrderEvent, OrderStream, Placement, ReceiptProgress, Settlement,
 };
 pub use routes::router;
 pub use server::serve;
-pub use settings::{ApiKey, Settings};
+pub use settings::{ApiKey, Exposed, Settings};

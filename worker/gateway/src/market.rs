@@ -9,17 +9,25 @@ use infergrid_primitives::{
 	market::Shares,
 	request::{Assurance, Receipt, SamplingParams},
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 /// Where answers come from. Implemented over the chain and the swarm, and by fakes in tests.
 #[async_trait]
 pub trait Market: Send + Sync + 'static {
-	/// The models that can be ordered, whether or not a miner is free now.
+	/// The models that can be served now, whether or not a miner is free at this moment.
 	async fn models(&self) -> Result<Vec<Arc<Model>>, MarketError>;
 
-	/// Orders an answer. The events end with [`OrderEvent::Done`] or [`OrderEvent::Failed`];
-	/// dropping the stream gives the order up as far as that is still possible.
+	/// Orders an answer. The events begin with [`OrderEvent::Placed`] and end with
+	/// [`OrderEvent::Done`] or [`OrderEvent::Failed`]; the market bounds the time until then. Dropping
+	/// the stream only stops listening: what a miner works on is paid, and can be fetched by
+	/// [`Market::answer`].
 	async fn order(&self, order: Order) -> Result<OrderStream, OrderError>;
+
+	/// The answer to the request `request_id`, as long as it is kept; `None` if it is not known.
+	async fn answer(&self, request_id: &Hash) -> Result<Option<KeptAnswer>, MarketError>;
+
+	/// Whether orders can be placed and paid now.
+	async fn health(&self) -> Health;
 
 	/// How far the receipt of the request `request_id` has come; `None` if it is not known.
 	async fn receipt(&self, request_id: &Hash) -> Result<Option<ReceiptProgress>, MarketError>;
@@ -41,6 +49,8 @@ pub struct Model {
 	pub created: u64,
 	/// Longest prompt plus answer in tokens.
 	pub context: u32,
+	/// Most tokens of prompt and answer for which the market grants time; may be below `context`.
+	pub longest: u32,
 	/// Tokenizer, chat template and end-of-sequence ids.
 	pub checkpoint: Arc<Checkpoint>,
 }
@@ -56,13 +66,19 @@ pub struct Order {
 	pub params: SamplingParams,
 	/// How much checking.
 	pub assurance: Assurance,
+	/// The most to pay, in plancks; `None` leaves it to the market.
+	pub max_fee: Option<Balance>,
 }
 
 /// What happens to an order.
 #[derive(Clone, Debug)]
 pub enum OrderEvent {
-	/// A miner has it. May come again, as long as there are no tokens, if a miner gave up.
+	/// It can be paid and followed from now on.
+	Placed(Placement),
+	/// A miner has it.
 	Assigned(Placement),
+	/// The miner gave up, and another one will begin anew: what came so far is void.
+	Restarted,
 	/// The next tokens of the answer.
 	Tokens(Vec<TokenId>),
 	/// The answer is complete, and its receipt agrees with the tokens.
@@ -78,7 +94,7 @@ pub struct Placement {
 	pub task: TaskId,
 	/// The request's identifier, under which its receipt is found.
 	pub request_id: Hash,
-	/// The miner's account in SS58.
+	/// The miner's account in SS58; empty before the assignment.
 	pub miner: String,
 }
 
@@ -91,31 +107,129 @@ pub struct Delivery {
 	pub signature: Signature,
 }
 
+/// What became of an order's money.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Money {
+	/// Nothing was charged.
+	Untouched,
+	/// It was on hold, and is back.
+	Returned,
+	/// It is on hold; the chain pays it out or gives it back.
+	Held,
+}
+
 /// Why an order failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OrderError {
-	/// No miner offers the model now, or none in time.
-	#[error("no miner is available for this model")]
+	/// No miner offers the model now.
+	#[error("no miner offers this model")]
 	NoMiner,
-	/// The grid or the gateway's wallet cannot take more now.
-	#[error("the grid is overloaded")]
-	Overloaded,
+	/// Every miner asks for more than the limit.
+	#[error("the cheapest miner asks for up to {cheapest} plancks")]
+	TooDear {
+		/// What the cheapest asks.
+		cheapest: Balance,
+	},
+	/// It would not be answered in time.
+	#[error("every miner is busy")]
+	Busy {
+		/// When there is likely to be room.
+		retry_after: Duration,
+	},
 	/// The gateway cannot pay.
 	#[error("the gateway's account cannot pay for this request")]
 	Funds,
 	/// The chain cannot be reached.
 	#[error("the chain is not reachable")]
 	ChainUnavailable,
-	/// The miner broke off, refused, or could not be reached.
-	#[error("the miner failed")]
-	MinerFailed,
+	/// The chain does not take the order.
+	#[error("the chain does not take the order: {0}")]
+	Refused(String),
+	/// It is not known whether the chain has taken the order.
+	#[error("it is not known whether the chain has taken the order")]
+	Uncertain,
+	/// No miner could take it in time.
+	#[error("no miner could take the request in time")]
+	NotTaken,
+	/// No miner delivered in time.
+	#[error("no miner delivered in time")]
+	NotDelivered,
+	/// It was called off, or an audit condemned the answer.
+	#[error("the request was called off")]
+	CalledOff,
+	/// The miner broke off, and what it sent cannot be continued by another.
+	#[error("the miner broke off in the middle of its answer")]
+	BrokenOff,
 	/// The answer and its receipt do not agree.
 	#[error("the miner's receipt does not match its answer")]
 	BadReceipt,
-	/// The answer did not come in time.
-	#[error("the answer did not come in time")]
+	/// The miner has delivered on chain and does not hand the answer over.
+	#[error("the miner does not hand its answer over")]
+	Withheld,
+	/// The answer takes longer than a client is kept waiting.
+	#[error("the answer takes longer than this gateway keeps a client waiting")]
 	TimedOut,
+	/// The gateway is stopping.
+	#[error("the gateway is stopping")]
+	Stopping,
+	/// The gateway cannot record what it does.
+	#[error("the gateway cannot record the request")]
+	Unrecorded,
+}
+
+impl OrderError {
+	/// What became of the money.
+	pub fn money(&self) -> Money {
+		match self {
+			Self::NoMiner
+			| Self::TooDear { .. }
+			| Self::Busy { .. }
+			| Self::Funds
+			| Self::ChainUnavailable
+			| Self::Refused(_)
+			| Self::Unrecorded => Money::Untouched,
+			Self::NotTaken | Self::NotDelivered | Self::CalledOff => Money::Returned,
+			Self::Uncertain
+			| Self::BrokenOff
+			| Self::BadReceipt
+			| Self::Withheld
+			| Self::TimedOut
+			| Self::Stopping => Money::Held,
+		}
+	}
+}
+
+/// What is left of an answer.
+#[derive(Clone, Debug)]
+pub enum KeptAnswer {
+	/// It is under way.
+	Running {
+		/// Tokens so far.
+		tokens: usize,
+	},
+	/// It is complete.
+	Complete {
+		/// What answered.
+		model: Arc<Model>,
+		/// Where it went.
+		placement: Placement,
+		/// Its receipt.
+		delivery: Box<Delivery>,
+		/// The answer.
+		tokens: Vec<TokenId>,
+	},
+}
+
+/// Whether orders can be placed and paid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+	/// Since the last finalized block was seen; `None` if the chain is not reached.
+	pub finality_age: Option<Duration>,
+	/// The payer's free money in plancks; `None` if the chain is not reached.
+	pub funds: Option<Balance>,
+	/// What is wrong, each with its remedy; empty if nothing is.
+	pub problems: Vec<String>,
 }
 
 /// The market cannot be asked.

@@ -5,7 +5,10 @@ use crate::{
 	market::Model,
 	validate::{Fields, invalid, wrong_type},
 };
-use infergrid_primitives::request::{Assurance, MICROS, SamplingParams, StopString};
+use infergrid_primitives::{
+	Balance,
+	request::{Assurance, MICROS, SamplingParams, StopString},
+};
 use serde_json::Value;
 
 /// Stop strings in a request.
@@ -22,6 +25,7 @@ pub(crate) struct Common {
 	pub(crate) stream: bool,
 	pub(crate) include_usage: bool,
 	pub(crate) assurance: Assurance,
+	pub(crate) max_fee: Option<Balance>,
 	pub(crate) stops: Vec<String>,
 	max_tokens: Option<u32>,
 	temperature_micros: u32,
@@ -39,11 +43,13 @@ impl Common {
 			other => return Err(wrong_type("model", "a string", &other)),
 		};
 		let stream = fields.boolean("stream")?.unwrap_or(false);
+		let extension = Extension::read(fields)?;
 		let common = Self {
 			model,
 			stream,
 			include_usage: include_usage(fields, stream)?,
-			assurance: assurance(fields)?,
+			assurance: extension.assurance,
+			max_fee: extension.max_fee,
 			stops: stops(fields)?,
 			max_tokens: limit(fields, max_tokens)?,
 			temperature_micros: fields
@@ -76,31 +82,48 @@ impl Common {
 	}
 
 	/// The sampling parameters of an order whose prompt, the parameter `param`, has `n_prompt`
-	/// tokens; `default` limits the answer if the request does not.
+	/// tokens; `default` limits the answer if the request does not, and None leaves it what the context
+	/// leaves.
 	pub(crate) fn sampling(
 		&self,
 		model: &Model,
 		param: &'static str,
 		n_prompt: usize,
-		default: u32,
+		default: Option<u32>,
 	) -> Result<SamplingParams, ApiError> {
 		let context = model.context;
 		let room = u32::try_from(n_prompt)
 			.ok()
 			.and_then(|n_prompt| context.checked_sub(n_prompt));
 		let too_long = |asked: u64| {
+			// OpenAI's words, which clients look for to shorten what they send.
 			let message = format!(
-				"This model's context is {context} tokens, but the request needs {} ({n_prompt} in the \
-				 prompt, {asked} for the answer). Shorten either.",
+				"This model's maximum context length is {context} tokens. However, you requested {} tokens \
+				 ({n_prompt} in the {param}, {asked} in the completion). Please reduce the length of the \
+				 {param} or completion.",
 				n_prompt as u64 + asked
 			);
 			ApiError::about(Kind::ContextLength, param, message)
 		};
 		let room = room.filter(|room| *room > 0).ok_or_else(|| too_long(1))?;
+		let granted = u32::try_from(n_prompt)
+			.ok()
+			.and_then(|n_prompt| model.longest.checked_sub(n_prompt))
+			.filter(|granted| *granted > 0);
+		let too_slow = || {
+			let message = format!(
+				"Miners of this model are given time for at most {} tokens of prompt and answer together. \
+				 Shorten either.",
+				model.longest
+			);
+			ApiError::about(Kind::ContextLength, param, message)
+		};
+		let granted = granted.ok_or_else(too_slow)?;
 		let max_tokens = match self.max_tokens {
 			Some(asked) if asked > room => return Err(too_long(asked.into())),
+			Some(asked) if asked > granted => return Err(too_slow()),
 			Some(asked) => asked,
-			None => default.clamp(1, room),
+			None => default.unwrap_or(room).clamp(1, room.min(granted)),
 		};
 		let mut params = SamplingParams::greedy(max_tokens);
 		params.temperature_micros = self.temperature_micros;
@@ -154,23 +177,42 @@ fn include_usage(fields: &mut Fields, stream: bool) -> Result<bool, ApiError> {
 }
 
 /// The extension object `infergrid`.
-fn assurance(fields: &mut Fields) -> Result<Assurance, ApiError> {
-	let Some(extension) = fields.take("infergrid") else {
-		return Ok(Assurance::default());
-	};
-	let mut extension = Fields::of(extension, "infergrid")?;
-	let assurance = match extension.string("assurance")?.as_deref() {
-		None | Some("sampled") => Assurance::Sampled,
-		Some("always") => Assurance::Always,
-		Some(_) => {
-			return Err(invalid(
-				"infergrid.assurance",
-				"must be `sampled` or `always`",
-			));
-		}
-	};
-	extension.finish()?;
-	Ok(assurance)
+struct Extension {
+	assurance: Assurance,
+	max_fee: Option<Balance>,
+}
+
+impl Extension {
+	fn read(fields: &mut Fields) -> Result<Self, ApiError> {
+		let Some(extension) = fields.take("infergrid") else {
+			return Ok(Self {
+				assurance: Assurance::default(),
+				max_fee: None,
+			});
+		};
+		let mut extension = Fields::of(extension, "infergrid")?;
+		let assurance = match extension.string("assurance")?.as_deref() {
+			None | Some("sampled") => Assurance::Sampled,
+			Some("always") => Assurance::Always,
+			Some(_) => {
+				return Err(invalid(
+					"infergrid.assurance",
+					"must be `sampled` or `always`",
+				));
+			}
+		};
+		let max_fee = match extension.string("max_fee")? {
+			None => None,
+			Some(text) => Some(text.parse().map_err(|_| {
+				invalid(
+					"infergrid.max_fee",
+					"must be a whole number of plancks as a string, such as \"2500000\"",
+				)
+			})?),
+		};
+		extension.finish()?;
+		Ok(Self { assurance, max_fee })
+	}
 }
 
 fn stops(fields: &mut Fields) -> Result<Vec<String>, ApiError> {

@@ -1,25 +1,28 @@
 //! The routes and what they share.
 
 use crate::{
-	answer::{Answer, tokenizer},
+	answer::{self, Answer, tokenizer},
 	auth,
 	chat::{Chat, ChatRequest},
 	completions::{self, CompletionRequest, Completions, Prompt},
 	errors::{ApiError, Kind},
-	market::{Market, Model, Order},
+	guard,
+	market::{KeptAnswer, Market, Model, Order},
 	params::Common,
+	places::{Place, Places},
 	receipts,
 	settings::Settings,
 	stream::{self, Meta, Shape},
 	validate::invalid,
+	welcome,
 };
 use axum::{
 	Json, Router,
 	body::Body,
 	extract::{MatchedPath, Path, Request, State},
-	http::{HeaderName, HeaderValue},
+	http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
 	middleware::{self, Next},
-	response::Response,
+	response::{IntoResponse, Response},
 	routing::{get, post},
 };
 use futures::StreamExt;
@@ -30,7 +33,7 @@ use std::{
 	sync::Arc,
 	time::{Duration, Instant, SystemTime},
 };
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::time::timeout;
 
 /// How long a client may take to send its request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -42,15 +45,16 @@ const REQUEST_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) struct Gateway {
 	pub(crate) settings: Settings,
 	market: Arc<dyn Market>,
-	/// One permit for each answer in progress.
-	places: Arc<Semaphore>,
+	places: Places,
 }
 
 /// Every route of the gateway, over `market`.
 pub fn router(settings: Settings, market: Arc<dyn Market>) -> Router {
-	let places = Arc::new(Semaphore::new(
-		settings.max_concurrent.min(Semaphore::MAX_PERMITS),
-	));
+	let places = Places::new(
+		settings.max_concurrent,
+		settings.max_bodies_bytes,
+		settings.max_body_bytes,
+	);
 	let gateway = Arc::new(Gateway {
 		settings,
 		market,
@@ -62,10 +66,17 @@ pub fn router(settings: Settings, market: Arc<dyn Market>) -> Router {
 		.route("/v1/chat/completions", post(chat))
 		.route("/v1/completions", post(completions))
 		.route("/v1/receipts/{id}", get(receipt))
+		.route("/v1/receipts/{id}/answer", get(kept_answer))
 		.route_layer(middleware::from_fn_with_state(gateway.clone(), auth::check))
+		.route("/", get(welcome::root))
 		.route("/healthz", get(health))
-		.fallback(unknown_route)
+		.route("/livez", get(|| async { "alive" }))
+		.fallback(welcome::unknown)
 		.method_not_allowed_fallback(wrong_method)
+		.layer(middleware::from_fn_with_state(
+			gateway.clone(),
+			guard::check,
+		))
 		.layer(middleware::from_fn(log))
 		.with_state(gateway)
 }
@@ -94,15 +105,15 @@ fn model_json(model: &Model) -> Value {
 }
 
 async fn chat(State(gateway): State<Arc<Gateway>>, request: Request) -> Result<Response, ApiError> {
-	let body = gateway.body(request.into_body()).await?;
+	let place = gateway.places.answer()?;
+	let body = gateway.body(request).await?;
 	let ChatRequest { messages, common } = ChatRequest::parse(&body)?;
 	let model = gateway.model(&common.model).await?;
 	let checkpoint = model.checkpoint.clone();
 	let prompt =
 		blocking(move || Ok(checkpoint.encode_chat(&messages, &RenderOptions::default())?)).await?;
-	let default = gateway.settings.default_max_tokens;
 	gateway
-		.complete::<Chat>(common, model, prompt, "messages", default)
+		.complete::<Chat>(common, model, (prompt, "messages", None), place)
 		.await
 }
 
@@ -110,7 +121,8 @@ async fn completions(
 	State(gateway): State<Arc<Gateway>>,
 	request: Request,
 ) -> Result<Response, ApiError> {
-	let body = gateway.body(request.into_body()).await?;
+	let place = gateway.places.answer()?;
+	let body = gateway.body(request).await?;
 	let CompletionRequest { prompt, common } = CompletionRequest::parse(&body)?;
 	let model = gateway.model(&common.model).await?;
 	let prompt = match prompt {
@@ -134,9 +146,9 @@ async fn completions(
 			ids
 		}
 	};
-	let default = completions::DEFAULT_MAX_TOKENS;
+	let default = Some(completions::DEFAULT_MAX_TOKENS);
 	gateway
-		.complete::<Completions>(common, model, prompt, "prompt", default)
+		.complete::<Completions>(common, model, (prompt, "prompt", default), place)
 		.await
 }
 
@@ -155,17 +167,66 @@ async fn receipt(
 	}
 }
 
-async fn health(State(gateway): State<Arc<Gateway>>) -> Result<Json<Value>, ApiError> {
-	let models = gateway.market.models().await?.len();
-	Ok(Json(json!({"status": "ok", "models": models})))
+/// The answer to a request, once more.
+async fn kept_answer(
+	State(gateway): State<Arc<Gateway>>,
+	Path(id): Path<String>,
+) -> Result<Response, ApiError> {
+	let request_id = receipts::parse_id(&id)?;
+	match gateway.market.answer(&request_id).await? {
+		Some(KeptAnswer::Complete {
+			model,
+			placement,
+			delivery,
+			tokens,
+		}) => {
+			let name = model.name.clone();
+			let text = blocking(move || answer::text(&model, &tokens)).await?;
+			let meta = Meta::new::<Chat>(&name, now());
+			Ok(Json(stream::body::<Chat>(&meta, &text, &placement, &delivery)).into_response())
+		}
+		Some(KeptAnswer::Running { tokens }) => {
+			let body = json!({"object": "infergrid.answer", "status": "running", "tokens": tokens});
+			Ok((StatusCode::ACCEPTED, Json(body)).into_response())
+		}
+		None => Err(ApiError::about(
+			Kind::ReceiptNotFound,
+			"id",
+			"No answer is kept for this receipt: it is unknown, or too long ago.",
+		)),
+	}
 }
 
-async fn unknown_route(request: Request) -> ApiError {
-	let path: String = request.uri().path().chars().take(128).collect();
-	ApiError::new(
-		Kind::UnknownRoute,
-		format!("Unknown URL: {} {path}.", request.method()),
-	)
+async fn health(State(gateway): State<Arc<Gateway>>) -> Response {
+	let health = gateway.market.health().await;
+	let models = gateway
+		.market
+		.models()
+		.await
+		.map_or(0, |models| models.len());
+	let mut problems = health.problems;
+	if models == 0 {
+		problems
+			.push("no model can be served now: no miner offers one that this gateway knows".into());
+	}
+	let (status, word) = match problems.is_empty() {
+		true => (StatusCode::OK, "ok"),
+		false => (StatusCode::SERVICE_UNAVAILABLE, "degraded"),
+	};
+	let body = json!({
+		"status": word,
+		"models": models,
+		"finality_age_seconds": health.finality_age.map(|age| age.as_secs()),
+		"funds": health.funds.map(|funds| funds.to_string()),
+		"problems": problems,
+	});
+	(status, Json(body)).into_response()
+}
+
+fn now() -> u64 {
+	SystemTime::now()
+		.duration_since(SystemTime::UNIX_EPOCH)
+		.map_or(0, |now| now.as_secs())
 }
 
 async fn wrong_method(request: Request) -> ApiError {
@@ -205,37 +266,29 @@ impl Gateway {
 		found.ok_or_else(|| ApiError::model_not_found(name))
 	}
 
-	/// Orders the answer to a valid request.
+	/// Orders the answer to a valid request. With the prompt come the name of its parameter and the
+	/// tokens of an answer for which the request names no limit.
 	async fn complete<S: Shape>(
 		&self,
 		common: Common,
 		model: Arc<Model>,
-		prompt: Vec<TokenId>,
-		param: &'static str,
-		default_max_tokens: u32,
+		(prompt, param, default): (Vec<TokenId>, &'static str, Option<u32>),
+		place: Place,
 	) -> Result<Response, ApiError> {
 		if prompt.is_empty() {
 			return Err(invalid(param, "must not be empty"));
 		}
-		let params = common.sampling(&model, param, prompt.len(), default_max_tokens)?;
-		let permit = self.places.clone().try_acquire_owned().map_err(|_| {
-			ApiError::new(
-				Kind::Overloaded,
-				"The gateway is at its limit of requests. Try again.",
-			)
-		})?;
-		let created = SystemTime::now()
-			.duration_since(SystemTime::UNIX_EPOCH)
-			.unwrap_or_default();
-		let meta = Meta::new::<S>(&model.name, created.as_secs());
+		let params = common.sampling(&model, param, prompt.len(), default)?;
+		let meta = Meta::new::<S>(&model.name, now());
 		let order = Order {
 			model,
 			prompt,
 			params,
 			assurance: common.assurance,
+			max_fee: common.max_fee,
 		};
-		let timeouts = (self.settings.assignment_timeout, self.settings.idle_timeout);
-		let answer = Answer::begin(&*self.market, order, common.stops, permit, timeouts).await?;
+		let limit = self.settings.answer_timeout;
+		let answer = Answer::begin(&*self.market, order, common.stops, place, limit).await?;
 		if common.stream {
 			let keep_alive = self.settings.keep_alive;
 			Ok(stream::events::<S>(
@@ -249,8 +302,24 @@ impl Gateway {
 		}
 	}
 
+	/// Reads a JSON body up to the limit.
+	async fn body(&self, request: Request) -> Result<Vec<u8>, ApiError> {
+		let headers = request.headers();
+		if !is_json(headers) {
+			// Pages of other origins can send anything else without asking first.
+			let message =
+				"The body must be JSON: send the header `Content-Type: application/json`.";
+			return Err(ApiError::new(Kind::UnsupportedMediaType, message));
+		}
+		let length = headers
+			.get(header::CONTENT_LENGTH)
+			.and_then(|length| length.to_str().ok()?.parse().ok());
+		let _room = self.places.body(length)?;
+		self.read(request.into_body()).await
+	}
+
 	/// Reads a body up to the limit.
-	async fn body(&self, body: Body) -> Result<Vec<u8>, ApiError> {
+	async fn read(&self, body: Body) -> Result<Vec<u8>, ApiError> {
 		let limit = self.settings.max_body_bytes;
 		let read = async {
 			let mut bytes = Vec::new();
@@ -275,6 +344,14 @@ impl Gateway {
 			))
 		})
 	}
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+	headers
+		.get(header::CONTENT_TYPE)
+		.and_then(|kind| kind.to_str().ok())
+		.and_then(|kind| kind.split(';').next())
+		.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
 }
 
 /// Runs work that takes milliseconds of processor time off the network's threads.

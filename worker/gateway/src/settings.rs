@@ -1,7 +1,7 @@
 //! What the gateway is told at start.
 
 use infergrid_primitives::{Hash, hashing::blake2_256};
-use std::{fmt, time::Duration};
+use std::{fmt, net::SocketAddr, time::Duration};
 
 /// A bearer key that clients must show. Only its hash is kept.
 #[derive(Clone, PartialEq, Eq)]
@@ -29,12 +29,16 @@ pub struct Settings {
 	pub max_concurrent: usize,
 	/// Largest body of a request in bytes.
 	pub max_body_bytes: usize,
-	/// Tokens of an answer when a chat request names no limit.
-	pub default_max_tokens: u32,
-	/// How long an order may wait for a miner.
-	pub assignment_timeout: Duration,
-	/// How long the grid may be silent in the middle of an answer.
-	pub idle_timeout: Duration,
+	/// Bytes of all bodies that are being read or answered; further requests get status 503.
+	pub max_bodies_bytes: usize,
+	/// Connections at once; further ones wait to be accepted.
+	pub max_connections: usize,
+	/// How long a client is kept waiting for its answer, whatever the market says.
+	pub answer_timeout: Duration,
+	/// Host names by which this gateway may be called, besides those of loopback. `*` is any.
+	pub allow_hosts: Vec<String>,
+	/// Web origins whose pages may call this gateway, such as `https://example.org`. `*` is any.
+	pub allow_origins: Vec<String>,
 	/// How often a comment is sent on a stream that has nothing else to say.
 	pub keep_alive: Duration,
 }
@@ -45,10 +49,57 @@ impl Default for Settings {
 			api_keys: Vec::new(),
 			max_concurrent: 64,
 			max_body_bytes: 2 * 1024 * 1024,
-			default_max_tokens: 512,
-			assignment_timeout: Duration::from_secs(120),
-			idle_timeout: Duration::from_secs(120),
+			max_bodies_bytes: 64 * 1024 * 1024,
+			max_connections: 1_024,
+			answer_timeout: Duration::from_secs(1_800),
+			allow_hosts: Vec::new(),
+			allow_origins: Vec::new(),
 			keep_alive: Duration::from_secs(15),
+		}
+	}
+}
+
+/// A gateway that strangers could use at its operator's cost.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+	"{address} can be reached from other machines, where anybody could spend this gateway's money: give an \
+	 --api-key that clients must show, or listen on 127.0.0.1"
+)]
+pub struct Exposed {
+	/// Where it would listen.
+	pub address: SocketAddr,
+}
+
+impl Settings {
+	/// Whether `address` may be served with these settings: beyond loopback only with a key.
+	pub fn check(&self, address: SocketAddr) -> Result<(), Exposed> {
+		if address.ip().is_loopback() || !self.api_keys.is_empty() {
+			Ok(())
+		} else {
+			Err(Exposed { address })
+		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn beyond_loopback_a_key_is_needed() {
+		let open = Settings::default();
+		for address in ["127.0.0.1:80", "[::1]:80", "127.9.9.9:80"] {
+			assert_eq!(open.check(address.parse().unwrap()), Ok(()), "{address}");
+		}
+		let keyed = Settings {
+			api_keys: vec![ApiKey::new("secret")],
+			..Settings::default()
+		};
+		for address in ["0.0.0.0:80", "[::]:80", "192.168.0.9:80"] {
+			let address = address.parse().unwrap();
+			let refused = open.check(address).unwrap_err();
+			assert!(refused.to_string().contains("--api-key"), "{refused}");
+			assert_eq!(keyed.check(address), Ok(()));
 		}
 	}
 }

@@ -3,7 +3,7 @@
 use crate::{
 	answer::{Answer, Piece, finish_reason},
 	errors::ApiError,
-	market::{Delivery, Placement},
+	market::{Delivery, OrderError, Placement},
 	receipts,
 };
 use axum::{
@@ -19,7 +19,8 @@ use serde_json::{Value, json};
 use std::{collections::VecDeque, convert::Infallible, time::Duration};
 
 /// The response header that carries the receipt's id.
-const RECEIPT_HEADER: HeaderName = HeaderName::from_static("x-infergrid-receipt");
+pub(crate) const RECEIPT_HEADER: HeaderName = HeaderName::from_static("x-infergrid-receipt");
+const UNBUFFERED_HEADER: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// What differs between the kinds of completion. The functions give one entry of `choices`.
 pub(crate) trait Shape: Send + 'static {
@@ -84,17 +85,29 @@ pub(crate) async fn whole<S: Shape>(mut answer: Answer, meta: Meta) -> Result<Re
 	let delivery = loop {
 		match answer.next().await? {
 			Piece::Text(more) => text.push_str(&more),
+			Piece::Restart => text.clear(),
 			Piece::End { tail, delivery } => {
 				text.push_str(&tail);
 				break delivery;
 			}
 		}
 	};
-	let choice = S::whole(&text, finish_reason(delivery.receipt.finish));
+	let body = body::<S>(&meta, &text, &answer.placement, &delivery);
+	Ok(with_receipt(Json(body).into_response(), &answer.placement))
+}
+
+/// A whole answer as JSON.
+pub(crate) fn body<S: Shape>(
+	meta: &Meta,
+	text: &str,
+	placement: &Placement,
+	delivery: &Delivery,
+) -> Value {
+	let choice = S::whole(text, finish_reason(delivery.receipt.finish));
 	let mut body = meta.object(S::WHOLE, vec![choice]);
 	body["usage"] = usage(&delivery.receipt);
-	body["infergrid"] = receipts::extension(&answer.placement, &delivery);
-	Ok(with_receipt(Json(body).into_response(), &answer.placement))
+	body["infergrid"] = receipts::extension(placement, delivery);
+	body
 }
 
 /// Sends the answer as it comes.
@@ -113,7 +126,12 @@ pub(crate) fn events<S: Shape>(
 	let response = Sse::new(stream)
 		.keep_alive(KeepAlive::new().interval(keep_alive))
 		.into_response();
-	with_receipt(response, &placement)
+	let mut response = with_receipt(response, &placement);
+	// Proxies that collect responses would hold the tokens back.
+	response
+		.headers_mut()
+		.insert(UNBUFFERED_HEADER, HeaderValue::from_static("no"));
+	response
 }
 
 fn with_receipt(mut response: Response, placement: &Placement) -> Response {
@@ -123,13 +141,15 @@ fn with_receipt(mut response: Response, placement: &Placement) -> Response {
 	response
 }
 
-/// Turns an answer into events. Dropping it gives the order up.
+/// Turns an answer into events. Dropping it only stops listening.
 struct Chunks<S> {
 	/// `None` once it is over: its place is free before the last events are read.
 	answer: Option<Answer>,
 	meta: Meta,
 	include_usage: bool,
 	ready: VecDeque<Event>,
+	/// Whether the client has seen text.
+	shown: bool,
 	shape: std::marker::PhantomData<fn() -> S>,
 }
 
@@ -141,6 +161,7 @@ impl<S: Shape> Chunks<S> {
 			meta,
 			include_usage,
 			ready: VecDeque::new(),
+			shown: false,
 			shape,
 		};
 		if let Some(choice) = S::opening() {
@@ -154,7 +175,17 @@ impl<S: Shape> Chunks<S> {
 		while self.ready.is_empty() {
 			let piece = self.answer.as_mut()?.next().await;
 			match piece {
+				// What was shown cannot be taken back.
+				Ok(Piece::Restart) if self.shown => {
+					let error = ApiError::from(OrderError::BrokenOff);
+					let placement = self.answer.take().map(|answer| answer.placement);
+					let id = placement.map(|placement| placement.request_id);
+					let error = id.map_or(error.clone(), |id| error.placed(&id));
+					self.push(&error.body());
+				}
+				Ok(Piece::Restart) => {}
 				Ok(Piece::Text(text)) => {
+					self.shown = true;
 					let chunk = self.chunk(S::delta(&text));
 					self.push(&chunk);
 				}

@@ -57,11 +57,7 @@ impl Fields {
 
 	/// Takes a field that must be there.
 	pub(crate) fn required(&mut self, field: &str) -> Result<Value, ApiError> {
-		self.take(field).ok_or_else(|| {
-			let name = self.name(field);
-			let message = format!("Missing required parameter: `{name}`.");
-			ApiError::about(Kind::MissingParameter, name, message)
-		})
+		self.take(field).ok_or_else(|| missing(&self.name(field)))
 	}
 
 	pub(crate) fn string(&mut self, field: &str) -> Result<Option<String>, ApiError> {
@@ -169,6 +165,12 @@ impl Fields {
 			}
 		}
 	}
+}
+
+/// A parameter that must be there.
+pub(crate) fn missing(name: &str) -> ApiError {
+	let message = format!("Missing required parameter: `{name}`.");
+	ApiError::about(Kind::MissingParameter, name, message)
 }
 
 /// A value of the wrong type. The value itself may be a prompt and is not repeated.

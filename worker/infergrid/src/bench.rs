@@ -2,7 +2,7 @@
 
 mod local;
 
-use crate::{blocking, cli::Context, engine::EngineHandle, failure::Failure, output, settings};
+use crate::{blocking, cli::Context, engine, failure::Failure, output, settings};
 use clap::Args;
 use infergrid_engine::{
 	Device, Engine, MeasureOptions, Measurements, half_billion_config, write_random_checkpoint,
@@ -86,7 +86,7 @@ pub(crate) async fn run(args: BenchArgs, context: Context) -> Result<(), Failure
 			measurements: measure(directory.path().to_path_buf(), device, options).await?,
 		});
 	}
-	let engine = EngineHandle::start(&args.model, device).await?;
+	let engine = engine::start(&args.model, device).await?;
 	let gateway = local::latency(engine, &args.model, ROUNDS).await?;
 	let report = Report { models, gateway };
 	output::line(if args.json {

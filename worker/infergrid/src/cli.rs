@@ -3,12 +3,13 @@
 use crate::{
 	bench, chat, dev,
 	failure::Failure,
-	gateway, logging, mine, model,
-	settings::{Common, CommonArgs, File},
+	gateway, mine, model,
+	settings::{Common, CommonArgs, File, LogFormat},
 	verify,
 };
 use anyhow::anyhow;
 use clap::{Parser, Subcommand};
+use infergrid_telemetry::start_logs;
 use std::{ffi::OsString, future::Future, process::ExitCode, time::Duration};
 use tokio::signal;
 use tokio_util::sync::CancellationToken;
@@ -88,7 +89,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn start(cli: Cli) -> Result<(), Failure> {
 	let file = File::read(cli.common.config.as_deref())?;
 	let common = Common::merge(&cli.common, &file);
-	logging::start(&common)?;
+	start_logs(&common.log, common.log_format == LogFormat::Json).map_err(Failure::config)?;
 	let context = Context {
 		common,
 		file,

@@ -6,7 +6,7 @@ use std::{future::Future, time::Duration};
 use tokio::{task::JoinSet, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-/// How long tasks may take to end once they are told to.
+/// How long tasks may take to end once they are told to, besides what their work takes.
 const FAREWELL: Duration = Duration::from_secs(10);
 
 /// Tasks that stand and fall together: the first to end, however it ends, stops the others.
@@ -34,8 +34,9 @@ impl Crew {
 		self.set.spawn(async move { (name, task.await) });
 	}
 
-	/// Runs until a task ends or all are told to stop; then waits for the others.
-	pub(crate) async fn run(mut self) -> Result<(), Failure> {
+	/// Runs until a task ends or all are told to stop; then waits for the others, for `farewell` and ten
+	/// seconds more.
+	pub(crate) async fn run(mut self, farewell: Duration) -> Result<(), Failure> {
 		let first = tokio::select! {
 			_ = self.stop.cancelled() => Ok(()),
 			ended = self.set.join_next() => match ended {
@@ -54,9 +55,10 @@ impl Crew {
 				}
 			}
 		};
-		if timeout(FAREWELL, rest).await.is_err() {
+		let farewell = farewell.saturating_add(FAREWELL);
+		if timeout(farewell, rest).await.is_err() {
 			tracing::warn!(
-				seconds = FAREWELL.as_secs(),
+				seconds = farewell.as_secs(),
 				"some tasks did not end in time and are cut off"
 			);
 			self.set.shutdown().await;
@@ -102,7 +104,7 @@ mod tests {
 			Ok(())
 		});
 		crew.spawn("hasty", async { Err(Failure::outside(anyhow!("no luck"))) });
-		let failure = crew.run().await.unwrap_err();
+		let failure = crew.run(Duration::ZERO).await.unwrap_err();
 		assert_eq!(failure.kind(), Kind::Outside);
 		assert!(failure.to_string().contains("hasty") && failure.to_string().contains("no luck"));
 	}
@@ -117,13 +119,16 @@ mod tests {
 			Ok(())
 		});
 		stop.cancel();
-		crew.run().await.unwrap();
+		crew.run(Duration::ZERO).await.unwrap();
 	}
 
 	#[tokio::test]
 	async fn a_panic_is_a_bug() {
 		let mut crew = Crew::new(CancellationToken::new());
 		crew.spawn("clumsy", async { panic!("oops") });
-		assert_eq!(crew.run().await.unwrap_err().kind(), Kind::Internal);
+		assert_eq!(
+			crew.run(Duration::ZERO).await.unwrap_err().kind(),
+			Kind::Internal
+		);
 	}
 }

@@ -117,34 +117,6 @@ impl fmt::Display for Failure {
 	}
 }
 
-/// A refusal by the chain of what only an operator with a bond may do.
-pub(crate) fn needs_bond(error: infergrid_chain::SubmitError, role: &str) -> Failure {
-	let refused = error.dispatch_error().is_some();
-	let failure = Failure::from(error);
-	if refused {
-		failure.hint(format!("the operator needs an active bond as a {role}"))
-	} else {
-		failure
-	}
-}
-
-/// A refusal of what a worker key pays for.
-pub(crate) fn needs_fees(error: infergrid_chain::SubmitError) -> Failure {
-	let payment = matches!(
-		error,
-		infergrid_chain::SubmitError::Refused {
-			reason: infergrid_chain::Refusal::Payment,
-			..
-		}
-	);
-	let failure = Failure::from(error);
-	if payment {
-		failure.hint("the worker key needs some AIT: fees are given back, but must be there")
-	} else {
-		failure
-	}
-}
-
 impl From<infergrid_chain::ReadError> for Failure {
 	fn from(error: infergrid_chain::ReadError) -> Self {
 		Self::outside(error)
@@ -166,6 +138,42 @@ impl From<infergrid_chain::ConnectError> for Failure {
 impl From<infergrid_swarm::StartError> for Failure {
 	fn from(error: infergrid_swarm::StartError) -> Self {
 		Self::config(error)
+	}
+}
+
+impl From<infergrid_chain::PairingError> for Failure {
+	fn from(error: infergrid_chain::PairingError) -> Self {
+		Self::config(error)
+	}
+}
+
+impl From<infergrid_chain::ProfileError> for Failure {
+	fn from(error: infergrid_chain::ProfileError) -> Self {
+		Self::config(error)
+	}
+}
+
+impl From<infergrid_payer::PayerError> for Failure {
+	fn from(error: infergrid_payer::PayerError) -> Self {
+		Self::outside(error)
+	}
+}
+
+impl From<infergrid_miner::MinerError> for Failure {
+	fn from(error: infergrid_miner::MinerError) -> Self {
+		Self::outside(error)
+	}
+}
+
+impl From<infergrid_miner::OfferError> for Failure {
+	fn from(error: infergrid_miner::OfferError) -> Self {
+		Self::config(error)
+	}
+}
+
+impl From<infergrid_verifier::VerifierError> for Failure {
+	fn from(error: infergrid_verifier::VerifierError) -> Self {
+		Self::outside(error)
 	}
 }
 

@@ -5,7 +5,7 @@ use crate::{
 	crew::Crew,
 	enrol,
 	failure::Failure,
-	market::{GridMarket, Terms},
+	market::GridMarket,
 	settings::{self, Common},
 };
 use anyhow::anyhow;
@@ -14,15 +14,19 @@ use infergrid_chain::{Chain, Options, Submitter};
 use infergrid_gateway::{ApiKey, Settings};
 use infergrid_journal::DataDir;
 use infergrid_keys::{KeySource, Secret};
+use infergrid_payer::{Node, Payer, Terms};
 use infergrid_primitives::request::Assurance;
 use infergrid_swarm::{NodeSecret, Swarm, SwarmConfig};
 use serde::Serialize;
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
-/// Blocks: five minutes at 3 s.
-const DEFAULT_PATIENCE: u32 = 100;
+/// Blocks: ten minutes at 3 s, for which the OpenAI libraries wait.
+const DEFAULT_PATIENCE: u32 = 200;
+const DEFAULT_MAX_ORDERS: usize = 256;
+const DEFAULT_DRAIN_SECONDS: u64 = 20;
 
 /// Flags of `infergrid gateway`.
 #[derive(Args, Clone, Debug)]
@@ -55,13 +59,35 @@ pub(crate) struct GatewayArgs {
 	/// Make a new journal where the old one is lost: only if nothing that this key signed is open
 	#[arg(long)]
 	new_journal: bool,
-	/// Blocks to wait for an answer, at least what the chain asks for its length [default: 100]
+	/// Blocks to wait for an answer, at least what the chain asks for its length [default: 200]
 	#[arg(long, value_name = "BLOCKS", env = "INFERGRID_PATIENCE")]
 	patience: Option<u32>,
+	/// Orders under way at once; further ones are told when to come back [default: 256]
+	#[arg(long, value_name = "N", env = "INFERGRID_MAX_ORDERS")]
+	max_orders: Option<usize>,
+	/// How long to wait at a stop for orders under way; the next start takes up the rest [default: 20]
+	#[arg(long, value_name = "SECONDS", env = "INFERGRID_DRAIN_SECONDS")]
+	drain_seconds: Option<u64>,
+	/// Host name by which clients may call, besides those of loopback; repeat for more
+	#[arg(
+		long,
+		value_name = "NAME",
+		env = "INFERGRID_ALLOW_HOST",
+		value_delimiter = ','
+	)]
+	allow_host: Vec<String>,
+	/// Web origin whose pages may call, such as https://example.org; repeat for more
+	#[arg(
+		long,
+		value_name = "ORIGIN",
+		env = "INFERGRID_ALLOW_ORIGIN",
+		value_delimiter = ','
+	)]
+	allow_origin: Vec<String>,
 	/// Ask for an audit of every answer
 	#[arg(long)]
 	always_audit: bool,
-	/// Key of which clients must show one; repeat for more [default: everybody may ask]
+	/// Key of which clients must show one; repeat for more. Needed to listen beyond loopback
 	#[arg(
 		long,
 		value_name = "KEY",
@@ -83,6 +109,10 @@ struct GatewaySettings {
 	data: PathBuf,
 	new_journal: bool,
 	patience: u32,
+	max_orders: usize,
+	drain_seconds: u64,
+	allow_host: Vec<String>,
+	allow_origin: Vec<String>,
 	always_audit: bool,
 	api_key: Vec<Secret>,
 }
@@ -91,6 +121,10 @@ impl GatewaySettings {
 	fn merge(args: GatewayArgs, context: &Context) -> Result<Self, Failure> {
 		let file = &context.file.gateway;
 		let given = |flags: Vec<PathBuf>| (!flags.is_empty()).then_some(flags);
+		let listed = |flags: Vec<String>, file: &Option<Vec<String>>| match flags.is_empty() {
+			true => file.clone().unwrap_or_default(),
+			false => flags,
+		};
 		let keys = |flags: Vec<Secret>| (!flags.is_empty()).then_some(flags);
 		Ok(Self {
 			common: context.common.clone(),
@@ -110,6 +144,16 @@ impl GatewaySettings {
 				.unwrap_or_else(|| settings::default_data("gateway")),
 			new_journal: args.new_journal,
 			patience: args.patience.or(file.patience).unwrap_or(DEFAULT_PATIENCE),
+			max_orders: args
+				.max_orders
+				.or(file.max_orders)
+				.unwrap_or(DEFAULT_MAX_ORDERS),
+			drain_seconds: args
+				.drain_seconds
+				.or(file.drain_seconds)
+				.unwrap_or(DEFAULT_DRAIN_SECONDS),
+			allow_host: listed(args.allow_host, &file.allow_host),
+			allow_origin: listed(args.allow_origin, &file.allow_origin),
 			always_audit: args.always_audit || file.always_audit.unwrap_or_default(),
 			api_key: keys(args.api_key)
 				.or_else(|| file.api_key.clone())
@@ -130,7 +174,22 @@ pub(crate) async fn run(args: GatewayArgs, context: Context) -> Result<(), Failu
 		Failure::config(anyhow!("cannot listen on {}: {error}", settings.listen))
 			.hint("choose another address with --listen HOST:PORT")
 	})?;
-	let chain = Chain::connect(Options::new(settings.common.node.clone())).await?;
+	let address = listener.local_addr().map_err(Failure::outside)?;
+	let http = Settings {
+		api_keys: settings
+			.api_key
+			.iter()
+			.map(|key| ApiKey::new(key.expose()))
+			.collect(),
+		allow_hosts: settings.allow_host.clone(),
+		allow_origins: settings.allow_origin.clone(),
+		..Settings::default()
+	};
+	http.check(address).map_err(Failure::config)?;
+	let chain = tokio::select! {
+		_ = context.stop.cancelled() => return Ok(()),
+		chain = Chain::connect(Options::new(settings.common.node.clone())) => chain?,
+	};
 	let journal = enrol::journal(&data, &chain.genesis(), key.clone(), settings.new_journal)?;
 	let config = SwarmConfig::new(
 		NodeSecret::new(data.peer_secret()?),
@@ -145,42 +204,38 @@ pub(crate) async fn run(args: GatewayArgs, context: Context) -> Result<(), Failu
 		} else {
 			Assurance::Sampled
 		},
+		max_orders: settings.max_orders,
 	};
-	let submitter = Submitter::new(chain.clone(), key);
-	let market = GridMarket::open(
-		chain,
-		submitter,
-		swarm_handle,
-		journal,
-		&settings.model,
-		terms,
-	)?;
-
-	let recovery = market.recovery()?;
-	let http = Settings {
-		api_keys: settings
-			.api_key
-			.iter()
-			.map(|key| ApiKey::new(key.expose()))
-			.collect(),
-		..Settings::default()
-	};
-	let router = infergrid_gateway::router(http, market.clone());
-	let address = listener.local_addr().map_err(Failure::outside)?;
+	let node = Arc::new(Node::new(Submitter::new(chain.clone(), key)));
+	let payer = Arc::new(Payer::open(node, Arc::new(swarm_handle), journal, terms).await?);
+	let market = GridMarket::open(chain.clone(), payer.clone(), &settings.model)?;
+	let connections = http.max_connections;
+	let router = infergrid_gateway::router(http, market);
 	tracing::info!(gateway.url = %format!("http://{address}"), "serving");
 	let mut crew = Crew::new(context.stop.clone());
 	let stop = context.stop.clone();
 	crew.spawn("the HTTP server", async move {
-		infergrid_gateway::serve(listener, router, stop.cancelled_owned())
+		infergrid_gateway::serve(listener, router, connections, stop.cancelled_owned())
 			.await
 			.map_err(Failure::outside)
 	});
-	crew.spawn("the watch over settlements", {
-		let (market, stop) = (Arc::clone(&market), context.stop.clone());
-		async move { market.follow(recovery, stop).await }
+	// Custodians need it as long as they have orders.
+	let halt = CancellationToken::new();
+	crew.spawn("the watch over orders", {
+		let (payer, halt) = (payer.clone(), halt.clone());
+		async move { payer.follow(chain, halt).await.map_err(Into::into) }
 	});
-	let result = crew.run().await;
-	market.close().await;
+	let limit = Duration::from_secs(settings.drain_seconds);
+	crew.spawn("the end of orders", {
+		let stop = context.stop.clone();
+		async move {
+			stop.cancelled().await;
+			payer.close(limit).await;
+			halt.cancel();
+			Ok(())
+		}
+	});
+	let result = crew.run(limit).await;
 	swarm.shutdown().await;
 	result
 }

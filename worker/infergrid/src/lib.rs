@@ -13,16 +13,15 @@ mod dev;
 mod engine;
 mod enrol;
 mod failure;
-mod follow;
+
 mod gateway;
-mod logging;
+
 mod market;
 mod mine;
 mod model;
 mod openai;
 mod output;
-mod pairing;
-mod profile;
+
 mod settings;
 mod verify;
 

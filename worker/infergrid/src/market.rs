@@ -1,91 +1,55 @@
-//! The grid as the gateway's market: tasks on the chain, answers over the swarm.
+//! The payer as the gateway's market.
 
-mod ledger;
-mod order;
-mod recovery;
-
-use crate::{
-	failure::Failure,
-	follow::{Follower, Step, persist},
-};
+use crate::failure::Failure;
 use async_trait::async_trait;
-use futures::StreamExt;
-use infergrid_chain::{Chain, ReadError, Submitter, View, address};
+use futures::{StreamExt, stream};
+use infergrid_chain::{Chain, Phase, ReadError, RefundReason, View};
 use infergrid_checkpoint::Checkpoint;
 use infergrid_gateway::{
-	Market, MarketError, Model, Order, OrderError, OrderStream, ReceiptProgress,
+	AuditProgress, Delivery, Health, KeptAnswer, Market, MarketError, Model, Order, OrderError,
+	OrderEvent, OrderStream, Placement, ReceiptProgress, Settlement,
 };
-use infergrid_journal::Journal;
-use infergrid_primitives::{BlockNumber, Hash, request::Assurance};
-use infergrid_swarm::SwarmHandle;
-use ledger::Ledger;
-use recovery::Recovery;
+use infergrid_journal::Answer;
+use infergrid_keys::address;
+use infergrid_payer as payer;
+use infergrid_payer::{Following, Kept, OrderRequest, Payer, Stage};
+use infergrid_primitives::{
+	Balance, Hash,
+	market::{Price, Role},
+	model::Profile,
+};
 use std::{
-	collections::HashMap,
+	collections::{HashMap, VecDeque},
 	path::PathBuf,
 	sync::{Arc, Mutex, PoisonError},
 	time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// How long a list of models is good for: about a block.
 const MODELS_FRESH: Duration = Duration::from_secs(3);
-/// Blocks for which the receipt of an order that has ended can be followed: a week at 3 s, as long
-/// as the chain keeps the task.
-const RECEIPTS_KEPT: BlockNumber = 201_600;
-/// Ended orders that are kept at most, whatever their age.
-const RECEIPTS_MOST: u64 = 100_000;
-/// Blocks between two clearings of the journal.
-const PRUNE_EVERY: BlockNumber = 100;
-/// Events that wait for a slow client before the miner's stream waits too.
-const EVENTS_WAITING: usize = 64;
-/// How long orders may take to end when the gateway stops.
-const FAREWELL: Duration = Duration::from_secs(5);
+/// A gateway that cannot pay for so many tokens at the reference price says so.
+const FUNDS_FOR_TOKENS: u32 = 100_000;
+/// Without a finalized block for so long, finality stands still.
+const FINALITY_STALE: Duration = Duration::from_secs(60);
 
-/// On which terms the gateway orders.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Terms {
-	/// Blocks to wait for an answer.
-	pub(crate) patience: BlockNumber,
-	/// The least checking.
-	pub(crate) assurance: Assurance,
-}
-
-/// The grid.
+/// The payer, and the models whose files are at hand.
 #[derive(Debug)]
 pub(crate) struct GridMarket {
-	grid: Arc<Grid>,
-}
-
-/// What orders share.
-#[derive(Debug)]
-struct Grid {
 	chain: Chain,
-	submitter: Submitter,
-	swarm: SwarmHandle,
-	journal: Journal,
-	terms: Terms,
+	payer: Arc<Payer>,
 	/// Local files by model.
 	checkpoints: HashMap<Hash, Arc<Checkpoint>>,
 	/// When this gateway began, for clients that want to know a model's age.
 	since: u64,
 	models: Mutex<Option<(Instant, Vec<Arc<Model>>)>>,
-	ledger: Ledger,
-	orders: TaskTracker,
-	stop: CancellationToken,
 }
 
 impl GridMarket {
 	/// A market over models whose files are in `directories`.
 	pub(crate) fn open(
 		chain: Chain,
-		submitter: Submitter,
-		swarm: SwarmHandle,
-		journal: Journal,
+		payer: Arc<Payer>,
 		directories: &[PathBuf],
-		terms: Terms,
 	) -> Result<Arc<Self>, Failure> {
 		let mut checkpoints = HashMap::new();
 		for directory in directories {
@@ -95,91 +59,39 @@ impl GridMarket {
 			tracing::info!(model = %hex::encode(model), directory = %directory.display(), "knows a model");
 			checkpoints.insert(model, Arc::new(checkpoint));
 		}
-		let ledger = Ledger::restore(&journal)?;
-		let grid = Grid {
+		Ok(Arc::new(Self {
 			chain,
-			submitter,
-			swarm,
-			journal,
-			terms,
+			payer,
 			checkpoints,
 			since: SystemTime::now()
 				.duration_since(UNIX_EPOCH)
 				.map_or(0, |now| now.as_secs()),
 			models: Mutex::default(),
-			ledger,
-			orders: TaskTracker::new(),
-			stop: CancellationToken::new(),
-		};
-		Ok(Arc::new(Self {
-			grid: Arc::new(grid),
 		}))
 	}
 
-	/// The orders that an earlier run left open; to be asked for before this run takes any.
-	pub(crate) fn recovery(&self) -> Result<Recovery, Failure> {
-		Recovery::new(self.grid.clone())
-	}
-
-	/// Follows what becomes of the gateway's tasks, until `stop`.
-	pub(crate) async fn follow(
-		&self,
-		mut recovery: Recovery,
-		stop: CancellationToken,
-	) -> Result<(), Failure> {
-		let mut follower = Follower::new(self.grid.chain.clone(), stop);
-		while let Some(step) = follower.next().await? {
-			match step {
-				Step::Rescan(view) => {
-					let audits = persist(|| view.audits()).await?;
-					self.grid.ledger.note_audits(&audits);
-					recovery.everything(&view).await?;
-					self.prune(view.block().number)?;
-				}
-				Step::Block(view, events) => {
-					let now = view.block().number;
-					self.grid.ledger.note(now, &events);
-					recovery.submitted(&view, &events).await?;
-					if now.is_multiple_of(PRUNE_EVERY) {
-						self.prune(now)?;
-					}
-				}
-			}
+	/// The models that can be served now: known here, and offered by somebody whose bond counts.
+	async fn current(&self) -> Result<Vec<Arc<Model>>, ReadError> {
+		let cached = {
+			let cached = self.models.lock().unwrap_or_else(PoisonError::into_inner);
+			cached
+				.as_ref()
+				.filter(|(at, _)| at.elapsed() < MODELS_FRESH)
+				.map(|(_, models)| models.clone())
+		};
+		if let Some(models) = cached {
+			return Ok(models);
 		}
-		Ok(())
+		let models = self.read_models(&self.chain.latest().await?).await?;
+		let now = (Instant::now(), models.clone());
+		*self.models.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+		Ok(models)
 	}
 
-	/// Forgets the orders that have ended long ago.
-	fn prune(&self, now: BlockNumber) -> Result<(), Failure> {
-		let journal = &self.grid.journal;
-		let forgotten = journal.prune_orders(now, RECEIPTS_KEPT, RECEIPTS_MOST)?;
-		if !forgotten.is_empty() {
-			tracing::info!(
-				orders = forgotten.len(),
-				"forgot orders that ended long ago"
-			);
-			self.grid.ledger.forget(&forgotten);
-		}
-		Ok(())
-	}
-
-	/// Lets orders end, then cuts them off.
-	pub(crate) async fn close(&self) {
-		self.grid.orders.close();
-		self.grid.stop.cancel();
-		if tokio::time::timeout(FAREWELL, self.grid.orders.wait())
-			.await
-			.is_err()
-		{
-			tracing::warn!("some orders did not end in time");
-		}
-	}
-}
-
-impl Grid {
-	/// Profiles of models that are known here and offered by somebody.
 	async fn read_models(&self, view: &View) -> Result<Vec<Arc<Model>>, ReadError> {
-		let mut models = Vec::new();
+		let minimum = view.minimum_bond(Role::Miner)?;
+		let rules = view.task_rules()?;
+		let mut found = Vec::new();
 		for (id, profile) in view.profiles().await? {
 			let Some(checkpoint) = self.checkpoints.get(&profile.model) else {
 				continue;
@@ -187,83 +99,333 @@ impl Grid {
 			let Some(model) = view.model(&profile.model).await? else {
 				continue;
 			};
-			if model.retired_at.is_some() || view.offers(&id).await?.is_empty() {
+			if model.retired_at.is_some() || !is_served(view, &id, minimum).await? {
 				continue;
 			}
-			models.push(Arc::new(Model {
-				name: String::from_utf8_lossy(&model.info.name).into_owned(),
-				profile: id,
-				owner: address(&model.creator),
-				created: self.since,
-				context: profile.context,
-				checkpoint: checkpoint.clone(),
-			}));
+			let name = String::from_utf8_lossy(&model.info.name).into_owned();
+			found.push((name, model.creator, id, profile, checkpoint.clone()));
 		}
-		Ok(models)
+		let creators = |name: &str| {
+			let mut creators: Vec<_> = found.iter().filter(|m| m.0 == name).map(|m| m.1).collect();
+			creators.sort_unstable();
+			creators.dedup();
+			creators.len()
+		};
+		Ok(found
+			.iter()
+			.map(|(name, creator, id, profile, checkpoint)| {
+				Arc::new(Model {
+					// Names are not unique among creators.
+					name: match creators(name) {
+						1 => name.clone(),
+						_ => format!("{}/{name}", address(creator)),
+					},
+					profile: *id,
+					owner: address(creator),
+					created: self.since,
+					context: profile.context,
+					longest: longest(&rules, profile),
+					checkpoint: checkpoint.clone(),
+				})
+			})
+			.collect())
 	}
+
+	async fn read_health(&self) -> Result<(Balance, Vec<String>), ReadError> {
+		let view = self.chain.latest().await?;
+		let funds = self.payer.free().await?;
+		let mut problems = Vec::new();
+		for (_, profile) in view.profiles().await? {
+			if !self.checkpoints.contains_key(&profile.model) {
+				continue;
+			}
+			let price = Price {
+				input: profile.reference_input,
+				output: profile.reference_output,
+			};
+			let wanted = price.fee(0, FUNDS_FOR_TOKENS);
+			if funds < wanted {
+				problems.push(format!(
+					"the payer {} has {funds} plancks left, less than {FUNDS_FOR_TOKENS} tokens cost: send \
+					 it some AIT",
+					address(&self.payer.account())
+				));
+				break;
+			}
+		}
+		Ok((funds, problems))
+	}
+}
+
+/// Whether somebody offers the profile whose bond counts.
+async fn is_served(view: &View, profile: &Hash, minimum: Balance) -> Result<bool, ReadError> {
+	for (miner, offer) in view.offers(profile).await? {
+		let bond = view.bond(Role::Miner, &miner).await?;
+		if offer.terms.capacity > 0 && bond.is_some_and(|bond| bond.active >= minimum) {
+			return Ok(true);
+		}
+	}
+	Ok(false)
+}
+
+/// Most tokens of prompt and answer whose window fits twice into the longest patience.
+fn longest(rules: &infergrid_chain::TaskRules, profile: &Profile) -> u32 {
+	let blocks = (rules.max_patience / 2).saturating_sub(rules.base_window.saturating_add(1));
+	let millis = u64::from(blocks) * u64::from(rules.millisecs_per_block);
+	let tokens = millis * u64::from(profile.min_tokens_per_second) / 1_000;
+	u32::try_from(tokens).unwrap_or(u32::MAX)
+}
+
+fn unavailable(error: impl std::fmt::Display) -> MarketError {
+	tracing::warn!(%error, "the market cannot be asked");
+	MarketError::Unavailable
 }
 
 #[async_trait]
 impl Market for GridMarket {
 	async fn models(&self) -> Result<Vec<Arc<Model>>, MarketError> {
-		let fresh = |(at, models): &(Instant, Vec<Arc<Model>>)| {
-			(at.elapsed() < MODELS_FRESH).then(|| models.clone())
-		};
-		let cached = {
-			let cached = self
-				.grid
-				.models
-				.lock()
-				.unwrap_or_else(PoisonError::into_inner);
-			cached.as_ref().and_then(fresh)
-		};
-		if let Some(models) = cached {
-			return Ok(models);
-		}
-		let read = async {
-			self.grid
-				.read_models(&self.grid.chain.latest().await?)
-				.await
-		};
-		let models = read.await.map_err(|error: ReadError| {
-			tracing::warn!(%error, "cannot read the models");
-			MarketError::Unavailable
-		})?;
-		*self
-			.grid
-			.models
-			.lock()
-			.unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), models.clone()));
-		Ok(models)
+		self.current().await.map_err(unavailable)
 	}
 
 	async fn order(&self, order: Order) -> Result<OrderStream, OrderError> {
-		if self.grid.stop.is_cancelled() {
-			return Err(OrderError::Overloaded);
-		}
-		let (events, receiver) = mpsc::channel(EVENTS_WAITING);
-		let fulfilment = order::Fulfilment::new(self.grid.clone(), order, events);
-		let stop = self.grid.stop.clone();
-		self.grid.orders.spawn(async move {
-			tokio::select! {
-				_ = stop.cancelled() => {},
-				() = fulfilment.run() => {},
+		let request = OrderRequest {
+			profile: order.model.profile,
+			prompt: order.prompt,
+			params: order.params,
+			assurance: order.assurance,
+			max_fee: order.max_fee,
+		};
+		let following = self.payer.order(request).map_err(order_error)?;
+		Ok(events(following))
+	}
+
+	async fn answer(&self, request_id: &Hash) -> Result<Option<KeptAnswer>, MarketError> {
+		let kept = self.payer.answer(request_id).await.map_err(unavailable)?;
+		let answer = match kept {
+			None => return Ok(None),
+			Some(Kept::Running(mut following)) => {
+				let tokens = following.look(|progress| progress.tokens.len());
+				return Ok(Some(KeptAnswer::Running { tokens }));
 			}
-		});
-		Ok(ReceiverStream::new(receiver).boxed())
+			Some(Kept::Complete(answer)) => answer,
+		};
+		let receipt = self.receipt(request_id).await?;
+		let models = self.current().await.map_err(unavailable)?;
+		let model = models
+			.into_iter()
+			.find(|model| model.profile == answer.profile);
+		let (Some(model), Some(receipt)) = (model, receipt) else {
+			return Ok(None);
+		};
+		let placement = Placement {
+			miner: address(&answer.receipt.miner),
+			..receipt.placement
+		};
+		Ok(Some(KeptAnswer::Complete {
+			model,
+			placement,
+			delivery: Box::new(delivery(&answer)),
+			tokens: answer.tokens.clone(),
+		}))
+	}
+
+	async fn health(&self) -> Health {
+		let age = self.chain.finality_age();
+		match self.read_health().await {
+			Ok((funds, mut problems)) => {
+				if age > FINALITY_STALE {
+					problems.push(format!(
+						"no block was finalized for {} s: more than a third of the validators is away",
+						age.as_secs()
+					));
+				}
+				Health {
+					finality_age: Some(age),
+					funds: Some(funds),
+					problems,
+				}
+			}
+			Err(error) => Health {
+				finality_age: None,
+				funds: None,
+				problems: vec![format!("the chain cannot be read: {error}")],
+			},
+		}
 	}
 
 	async fn receipt(&self, request_id: &Hash) -> Result<Option<ReceiptProgress>, MarketError> {
-		let Some(entry) = self.grid.ledger.find(request_id) else {
-			return Ok(None);
-		};
 		let read = async {
-			let view = self.grid.chain.latest().await?;
-			ledger::progress(&view, entry).await
+			let view = self.chain.latest().await?;
+			self.payer.receipt(&view, request_id).await
 		};
-		read.await.map_err(|error: ReadError| {
-			tracing::warn!(%error, "cannot read a receipt");
-			MarketError::Unavailable
-		})
+		let account = read.await.map_err(unavailable)?;
+		Ok(account.map(receipt_progress))
+	}
+}
+
+/// What a client is told of an order, as it is known.
+struct Telling {
+	following: Following,
+	ready: VecDeque<OrderEvent>,
+	placement: Option<payer::Placement>,
+	assigned: bool,
+	run: u32,
+	/// Tokens told of this run.
+	told: usize,
+	over: bool,
+}
+
+fn events(following: Following) -> OrderStream {
+	let telling = Telling {
+		following,
+		ready: VecDeque::new(),
+		placement: None,
+		assigned: false,
+		run: 0,
+		told: 0,
+		over: false,
+	};
+	stream::unfold(telling, |mut telling| async move {
+		loop {
+			if let Some(event) = telling.ready.pop_front() {
+				return Some((event, telling));
+			}
+			if telling.over {
+				return None;
+			}
+			telling.look();
+			if telling.ready.is_empty() && !telling.following.changed().await {
+				telling.look();
+				telling.over = true;
+			}
+		}
+	})
+	.boxed()
+}
+
+impl Telling {
+	/// Makes events of what is new.
+	fn look(&mut self) {
+		let Self {
+			following,
+			ready,
+			placement,
+			assigned,
+			run,
+			told,
+			over,
+		} = self;
+		following.look(|progress| {
+			if *placement != progress.placement {
+				*placement = progress.placement;
+				*assigned = false;
+				ready.extend(placement.map(|placed| OrderEvent::Placed(place(&placed, ""))));
+			}
+			if *run != progress.run {
+				if *told > 0 {
+					ready.push_back(OrderEvent::Restarted);
+				}
+				(*run, *told, *assigned) = (progress.run, 0, false);
+			}
+			if let (Stage::Assigned { miner, .. }, Some(placed), false) =
+				(progress.stage, &*placement, *assigned)
+			{
+				*assigned = true;
+				ready.push_back(OrderEvent::Assigned(place(placed, &address(&miner))));
+			}
+			if let Some(fresh) = progress.tokens.get(*told..)
+				&& !fresh.is_empty()
+			{
+				*told += fresh.len();
+				ready.push_back(OrderEvent::Tokens(fresh.to_vec()));
+			}
+			if let Some(end) = &progress.end
+				&& !*over
+			{
+				*over = true;
+				ready.push_back(match end {
+					Ok(answer) => OrderEvent::Done(Box::new(delivery(answer))),
+					Err(error) => OrderEvent::Failed(order_error(error.clone())),
+				});
+			}
+		});
+	}
+}
+
+fn place(placed: &payer::Placement, miner: &str) -> Placement {
+	Placement {
+		task: placed.task,
+		request_id: placed.request_id,
+		miner: miner.to_owned(),
+	}
+}
+
+fn delivery(answer: &Answer) -> Delivery {
+	Delivery {
+		receipt: answer.receipt.clone(),
+		signature: answer.signature,
+	}
+}
+
+fn order_error(error: payer::OrderError) -> OrderError {
+	match error {
+		payer::OrderError::NoMiner => OrderError::NoMiner,
+		payer::OrderError::TooDear { cheapest } => OrderError::TooDear { cheapest },
+		payer::OrderError::Busy { retry_after } => OrderError::Busy { retry_after },
+		payer::OrderError::Funds => OrderError::Funds,
+		payer::OrderError::ChainUnavailable => OrderError::ChainUnavailable,
+		payer::OrderError::Refused(reason) => OrderError::Refused(reason),
+		payer::OrderError::Uncertain => OrderError::Uncertain,
+		payer::OrderError::NotTaken => OrderError::NotTaken,
+		payer::OrderError::NotDelivered => OrderError::NotDelivered,
+		payer::OrderError::CalledOff => OrderError::CalledOff,
+		payer::OrderError::BadReceipt => OrderError::BadReceipt,
+		payer::OrderError::Withheld => OrderError::Withheld,
+		payer::OrderError::Stopping => OrderError::Stopping,
+		payer::OrderError::Unrecorded => OrderError::Unrecorded,
+		_ => OrderError::Uncertain,
+	}
+}
+
+fn receipt_progress(account: payer::Account) -> ReceiptProgress {
+	let settlement = match account.settlement {
+		payer::Settlement::Queued => Settlement::Queued,
+		payer::Settlement::Assigned => Settlement::Assigned,
+		payer::Settlement::Escrowed { fee } => Settlement::Escrowed { fee },
+		payer::Settlement::Settled { fee, shares } => Settlement::Settled { fee, shares },
+		payer::Settlement::Refunded(reason) => Settlement::Refunded {
+			reason: match reason {
+				RefundReason::NoMiner => "no_miner",
+				RefundReason::Expired => "expired",
+				RefundReason::Cancelled => "cancelled",
+				RefundReason::Condemned => "condemned",
+			}
+			.into(),
+		},
+	};
+	let audit = account.audit.map(|audit| AuditProgress {
+		audit: audit.audit,
+		phase: match audit.phase {
+			Some(Phase::Scheduled { .. }) => "scheduled",
+			Some(Phase::Committing { .. }) => "committing",
+			Some(Phase::Revealing { .. }) => "revealing",
+			Some(Phase::Escrowed { .. }) => "escrowed",
+			Some(Phase::Concluded { .. }) | None => "concluded",
+		}
+		.into(),
+		verdict: audit.verdict,
+	});
+	ReceiptProgress {
+		placement: Placement {
+			task: account.task,
+			request_id: account.request_id,
+			miner: account
+				.miner
+				.map_or_else(String::new, |miner| address(&miner)),
+		},
+		receipt: account.receipt,
+		settlement,
+		audit,
+		block: account.block,
 	}
 }

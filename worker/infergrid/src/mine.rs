@@ -1,32 +1,35 @@
 //! `infergrid mine`: computes what the chain assigns to this worker.
 
-mod jobs;
-mod service;
-mod work;
-
 use crate::{
 	cli::Context,
 	crew::Crew,
-	engine::EngineHandle,
-	enrol,
+	engine, enrol,
 	failure::Failure,
-	follow::persist,
-	pairing,
-	profile::{self, Served},
 	settings::{self, Common},
 };
 use anyhow::anyhow;
 use clap::Args;
-use infergrid_chain::{Call, Chain, OfferTerms, Options, Submitter, address};
+use infergrid_chain::{Chain, Options, Served, Submitter, TaskRules, find_profile, persist};
 use infergrid_engine::Device;
-use infergrid_journal::DataDir;
+use infergrid_journal::{DataDir, Journal};
 use infergrid_keys::{KeySource, Secret};
-use infergrid_primitives::market::Price;
-use infergrid_swarm::{NodeSecret, Swarm, SwarmConfig, SwarmHandle};
+use infergrid_miner::{
+	Intent, Miner, MinerMetrics, MinerService, Node, OfferKeeper, Owed, Position, drain,
+};
+use infergrid_primitives::{AccountBytes, market::Price};
+use infergrid_proof::{Compute, Grant, Server};
+use infergrid_swarm::{NodeSecret, Reach, Swarm, SwarmConfig};
+use infergrid_telemetry::MetricsServer;
+use prometheus_client::registry::Registry;
 use serde::Serialize;
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
-const DEFAULT_CAPACITY: u32 = 4;
+const DEFAULT_DRAIN_SECONDS: u64 = 900;
+/// Blocks of a window that pass between chain and worker: until the assignment is seen finalized, and
+/// until the receipt is in a block.
+const CHAIN_BLOCKS: u32 = 9;
 const DEFAULT_LISTEN: &str = "/ip4/127.0.0.1/tcp/0";
 
 /// Flags of `infergrid mine`.
@@ -40,7 +43,7 @@ pub(crate) struct MineArgs {
 	/// Plancks per 1,000 answer tokens [default: the profile's reference price]
 	#[arg(long, value_name = "PLANCKS", env = "INFERGRID_PRICE_OUTPUT")]
 	pub(crate) price_output: Option<u128>,
-	/// Tasks taken at the same time [default: 4]
+	/// Tasks taken at the same time [default: what this machine can finish in time, as measured]
 	#[arg(long, value_name = "N", env = "INFERGRID_CAPACITY")]
 	pub(crate) capacity: Option<u32>,
 	/// Multiaddress to listen on; repeat for more [default: /ip4/127.0.0.1/tcp/0]
@@ -54,6 +57,12 @@ pub(crate) struct MineArgs {
 	/// Multiaddress that others dial [default: the first one listened on]
 	#[arg(long, value_name = "ADDRESS", env = "INFERGRID_ANNOUNCE")]
 	pub(crate) announce: Option<String>,
+	/// Announce an address of this machine or of a private network: for private grids
+	#[arg(long, env = "INFERGRID_ALLOW_LOCAL")]
+	pub(crate) allow_local: bool,
+	/// How long to wait at a stop until what was assigned is delivered; 0 stops at once [default: 900]
+	#[arg(long, value_name = "SECONDS", env = "INFERGRID_DRAIN_SECONDS")]
+	pub(crate) drain_seconds: Option<u64>,
 }
 
 /// Flags that miners and verifiers share.
@@ -90,6 +99,9 @@ pub(crate) struct WorkerArgs {
 	/// Directory of this worker alone, for its journal and identity
 	#[arg(long, value_name = "DIR", env = "INFERGRID_DATA")]
 	pub(crate) data: Option<PathBuf>,
+	/// Serve Prometheus metrics, on 127.0.0.1:9100 for instance [default: none]
+	#[arg(long, value_name = "HOST:PORT", env = "INFERGRID_METRICS")]
+	pub(crate) metrics: Option<String>,
 	/// Make a new journal where the old one is lost: only if nothing that this key signed is open
 	#[arg(long)]
 	pub(crate) new_journal: bool,
@@ -109,6 +121,7 @@ pub(crate) struct WorkerSettings {
 	pub(crate) operator_key: Option<KeySource>,
 	pub(crate) data: PathBuf,
 	pub(crate) new_journal: bool,
+	pub(crate) metrics: Option<String>,
 	pub(crate) device: String,
 }
 
@@ -141,6 +154,7 @@ impl WorkerSettings {
 				.or_else(|| file.data.clone())
 				.unwrap_or_else(|| settings::default_data(role)),
 			new_journal: args.new_journal,
+			metrics: args.metrics.or_else(|| file.metrics.clone()),
 			device: args
 				.device
 				.or_else(|| file.device.clone())
@@ -161,9 +175,11 @@ struct MineSettings {
 	worker: WorkerSettings,
 	price_input: Option<u128>,
 	price_output: Option<u128>,
-	capacity: u32,
+	capacity: Option<u32>,
 	listen: Vec<String>,
 	announce: Option<String>,
+	allow_local: bool,
+	drain_seconds: u64,
 }
 
 impl MineSettings {
@@ -178,9 +194,14 @@ impl MineSettings {
 			worker: WorkerSettings::merge(args.worker, file, &context.common, "miner")?,
 			price_input: args.price_input.or(file.price_input),
 			price_output: args.price_output.or(file.price_output),
-			capacity: args.capacity.or(file.capacity).unwrap_or(DEFAULT_CAPACITY),
+			capacity: args.capacity.or(file.capacity),
 			listen: listen.unwrap_or_else(|| vec![DEFAULT_LISTEN.to_owned()]),
 			announce: args.announce.or_else(|| file.announce.clone()),
+			allow_local: args.allow_local || file.allow_local.unwrap_or_default(),
+			drain_seconds: args
+				.drain_seconds
+				.or(file.drain_seconds)
+				.unwrap_or(DEFAULT_DRAIN_SECONDS),
 		})
 	}
 }
@@ -191,121 +212,212 @@ pub(crate) async fn run(args: MineArgs, context: Context) -> Result<(), Failure>
 	if context.show_settings {
 		return settings::show(&settings);
 	}
-	let worker = &settings.worker;
-	let key = worker.key.key().map_err(Failure::config)?;
-	let data = DataDir::take(&worker.data)?;
-	let engine = EngineHandle::start(&worker.model, worker.device()?).await?;
-	let chain = Chain::connect(Options::new(worker.common.node.clone())).await?;
-	let journal = enrol::journal(&data, &chain.genesis(), key.clone(), worker.new_journal)?;
-
-	let operator = pairing::operator(&chain, &key, worker.operator_key.as_ref()).await?;
-	let model = engine.model();
-	let served = tokio::select! {
-		_ = context.stop.cancelled() => return Ok(()),
-		served = profile::find(&chain, &model, worker.profile.as_deref()) => served?,
-	};
-	let submitter = Submitter::new(chain.clone(), key);
-	let miner = Arc::new(work::Miner::new(
-		chain.clone(),
-		submitter.clone(),
-		engine,
-		journal,
-		operator,
-		served.clone(),
-	));
-	let secret = NodeSecret::new(data.peer_secret()?);
-	let config = SwarmConfig::new(secret, settings.listen.clone(), chain.genesis());
-	let service = Arc::new(service::MinerService::new(miner.clone()));
-	let (handle, swarm) = Swarm::start(config, Some(service)).await?;
-	let terms = terms(&settings, &served, &handle)?;
-	offer(&chain, &submitter, &served, &operator, &terms).await?;
-	tracing::info!(
-		miner.operator = %address(&operator),
-		miner.peer = %handle.peer_id(),
-		miner.address = %String::from_utf8_lossy(&terms.address),
-		model.profile = %hex::encode(served.id),
-		"mining"
-	);
-
-	let mut crew = Crew::new(context.stop.clone());
-	crew.spawn(
-		"the work on tasks",
-		work::follow(miner, context.stop.clone()),
-	);
-	let result = crew.run().await;
-	swarm.shutdown().await;
-	result
-}
-
-/// What this miner offers.
-fn terms(
-	settings: &MineSettings,
-	served: &Served,
-	handle: &SwarmHandle,
-) -> Result<OfferTerms, Failure> {
-	let address = settings
-		.announce
-		.clone()
-		.or_else(|| handle.listen_addresses().first().cloned())
-		.ok_or_else(|| {
-			Failure::config(anyhow!("no address to announce: give --announce ADDRESS"))
-		})?;
-	if is_local(&address)
-		&& !settings
-			.worker
-			.common
-			.node
-			.iter()
-			.all(|node| is_local(node))
-	{
-		tracing::warn!(%address, "nobody on another machine can dial this address: give --announce ADDRESS");
+	tokio::select! {
+		ready = Ready::get(&settings) => ready?.work(&settings, context.stop).await,
+		_ = context.stop.cancelled() => Ok(()),
 	}
-	Ok(OfferTerms {
-		price: Price {
-			input: settings
-				.price_input
-				.unwrap_or(served.profile.reference_input),
-			output: settings
-				.price_output
-				.unwrap_or(served.profile.reference_output),
-		},
-		capacity: settings.capacity,
-		peer: handle.peer_id().to_bytes(),
-		address: address.into_bytes(),
-	})
 }
 
-/// Whether an address, a multiaddress or a URL, means this machine to everybody.
-fn is_local(address: &str) -> bool {
-	["127.0.0.1", "localhost", "0.0.0.0", "/ip6/::", "[::1]"]
-		.iter()
-		.any(|local| address.contains(local))
+/// Everything a miner needs before it offers anything.
+struct Ready {
+	chain: Chain,
+	submitter: Submitter,
+	engine: Arc<Server>,
+	journal: Journal,
+	secret: NodeSecret,
+	operator: AccountBytes,
+	served: Served,
+	registry: Registry,
 }
 
-/// Puts the offer on chain, unless it is there already.
-async fn offer(
-	chain: &Chain,
-	submitter: &Submitter,
-	served: &Served,
-	operator: &infergrid_primitives::AccountBytes,
-	terms: &OfferTerms,
+impl Ready {
+	async fn get(settings: &MineSettings) -> Result<Self, Failure> {
+		let worker = &settings.worker;
+		let key = worker.key.key().map_err(Failure::config)?;
+		let data = DataDir::take(&worker.data)?;
+		let engine = engine::start(&worker.model, worker.device()?).await?;
+		let chain = Chain::connect(Options::new(worker.common.node.clone())).await?;
+		let genesis = chain.genesis();
+		let journal = enrol::journal(&data, &genesis, key.clone(), worker.new_journal)?;
+		let secret = NodeSecret::new(data.peer_secret()?);
+		let operator =
+			infergrid_chain::operator(&chain, &key, worker.operator_key.as_ref()).await?;
+		let served = find_profile(&chain, &engine.model(), worker.profile.as_deref()).await?;
+		engine
+			.memory()
+			.check(served.profile.context.into())
+			.map_err(Failure::config)?;
+		Ok(Self {
+			submitter: Submitter::new(chain.clone(), key),
+			chain,
+			engine,
+			journal,
+			secret,
+			operator,
+			served,
+			registry: Registry::with_prefix("infergrid"),
+		})
+	}
+
+	async fn work(
+		mut self,
+		settings: &MineSettings,
+		stop: CancellationToken,
+	) -> Result<(), Failure> {
+		let rules = persist(|| self.chain.latest()).await?.task_rules()?;
+		let block_time = Duration::from_millis(rules.millisecs_per_block.into());
+		let capacity = self.capacity(settings, &rules)?;
+		let metrics = MinerMetrics::register(&mut self.registry);
+		let node = Node::new(self.chain.clone(), self.submitter.clone());
+		let position = Position {
+			operator: self.operator,
+			served: self.served.clone(),
+			block_time,
+		};
+		let engine: Arc<dyn Compute> = self.engine.clone();
+		let miner = Miner::new(
+			Arc::new(node),
+			engine,
+			self.journal,
+			position,
+			metrics.clone(),
+		);
+
+		let genesis = self.chain.genesis();
+		let config = SwarmConfig::new(self.secret, settings.listen.clone(), genesis);
+		let service = Arc::new(MinerService::new(miner.clone()));
+		let (handle, swarm) = Swarm::start(config, Some(service)).await?;
+		let address = settings
+			.announce
+			.clone()
+			.or_else(|| handle.listen_addresses().first().cloned())
+			.unwrap_or_default();
+		Reach::announceable(&address, settings.allow_local).map_err(Failure::config)?;
+		let intent = Intent {
+			price: Price {
+				input: settings
+					.price_input
+					.unwrap_or(self.served.profile.reference_input),
+				output: settings
+					.price_output
+					.unwrap_or(self.served.profile.reference_output),
+			},
+			capacity,
+			peer: handle.peer_id().to_bytes(),
+		};
+		let (_address, addresses) = watch::channel(address.clone());
+		let for_whom = (self.operator, self.served.clone());
+		let keeper = OfferKeeper::new(self.submitter.clone(), for_whom, intent, addresses, metrics);
+		keeper.begin(settings.worker.new_journal).await?;
+		tracing::info!(
+			miner.operator = %infergrid_keys::address(&self.operator),
+			miner.peer = %handle.peer_id(),
+			miner.address = %address,
+			miner.capacity = capacity,
+			model.profile = %hex::encode(self.served.id),
+			"mining"
+		);
+
+		let halt = CancellationToken::new();
+		let mut crew = Crew::new(halt.clone());
+		metrics_server(
+			&mut crew,
+			settings.worker.metrics.as_deref(),
+			self.registry,
+			&halt,
+		)
+		.await?;
+		let watching = halt.clone();
+		crew.spawn("the watch over the offer", async move {
+			keeper.watch(watching).await.map_err(Into::into)
+		});
+		let (chain, following) = (self.chain.clone(), halt.clone());
+		let working = miner.clone();
+		crew.spawn("the work on tasks", async move {
+			working.follow(chain, following).await.map_err(Into::into)
+		});
+		let limit = Duration::from_secs(settings.drain_seconds);
+		let (chain, submitter, served) = (self.chain, self.submitter, self.served);
+		crew.spawn("the end of the work", async move {
+			stop.cancelled().await;
+			if !limit.is_zero() {
+				tell_owed(&drain(&miner, &chain, (&submitter, &served), limit).await?);
+			}
+			halt.cancel();
+			Ok(())
+		});
+		let result = crew.run(Duration::ZERO).await;
+		swarm.shutdown().await;
+		result
+	}
+
+	/// How many tasks this machine can take at a time.
+	fn capacity(&self, settings: &MineSettings, rules: &TaskRules) -> Result<u32, Failure> {
+		let profile = &self.served.profile;
+		let blocks = rules.base_window.saturating_sub(CHAIN_BLOCKS);
+		let grant = Grant {
+			base: Duration::from_millis(u64::from(rules.millisecs_per_block) * u64::from(blocks)),
+			tokens_per_second: profile.min_tokens_per_second,
+			context: profile.context,
+		};
+		let measured = infergrid_proof::capacity(self.engine.speed(), &grant);
+		match settings.capacity {
+			None if measured == 0 => Err(Failure::config(anyhow!(
+				"this machine is too slow for the profile, which asks for {} tokens/s: it would miss its \
+				 deadlines and be slashed",
+				profile.min_tokens_per_second
+			))
+			.hint("choose a profile with a lower least speed, a faster device, or set --capacity 1 if the measurement was disturbed")),
+			None => Ok(measured),
+			Some(asked) => {
+				if asked > measured {
+					tracing::warn!(
+						asked,
+						measured,
+						"more tasks at a time than this machine was measured to finish in time: missed \
+						 deadlines are slashed"
+					);
+				}
+				Ok(asked)
+			}
+		}
+	}
+}
+
+/// Serves metrics, if an address is given.
+pub(crate) async fn metrics_server(
+	crew: &mut Crew,
+	address: Option<&str>,
+	registry: Registry,
+	stop: &CancellationToken,
 ) -> Result<(), Failure> {
-	let view = persist(|| chain.latest()).await?;
-	let standing = persist(|| view.offer(&served.id, operator)).await?;
-	if let Some(standing) = standing {
-		if standing.terms == *terms {
-			return Ok(());
-		}
-		if standing.terms.peer != terms.peer {
-			tracing::warn!(
-				"replacing the offer of another peer: one operator can have one miner for a profile, and \
-				 only the one that answered can open its answers"
-			);
-		}
-	}
-	submitter
-		.submit(&Call::set_offer(&served.id, terms), None)
+	let Some(address) = address else {
+		return Ok(());
+	};
+	let server = MetricsServer::bind(address, registry)
 		.await
-		.map_err(|error| crate::failure::needs_bond(error, "miner"))?;
+		.map_err(|error| {
+			Failure::config(anyhow!("cannot serve metrics on {address}: {error}"))
+				.hint("choose another address with --metrics HOST:PORT")
+		})?;
+	tracing::info!(metrics.url = %format!("http://{}/metrics", server.address()), "serving metrics");
+	let stop = stop.clone();
+	crew.spawn("the metrics", async move {
+		server.run(stop).await.map_err(Failure::outside)
+	});
 	Ok(())
+}
+
+fn tell_owed(owed: &[Owed]) {
+	if owed.is_empty() {
+		tracing::info!("nothing is owed: it is safe to stay away");
+		return;
+	}
+	let until = owed.iter().filter_map(|owed| owed.until).max();
+	tracing::warn!(
+		answers = owed.len(),
+		until.block = until,
+		"answers may still have to be opened for verifiers: start again before that, with this data \
+		 directory, or a part of the bond is lost"
+	);
 }

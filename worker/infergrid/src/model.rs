@@ -80,7 +80,7 @@ struct PublishArgs {
 	#[arg(long, value_name = "PLANCKS", default_value_t = publish::DEFAULT_PRICE_OUTPUT)]
 	price_output: u128,
 	/// SPDX identifier of the licence
-	#[arg(long, value_name = "SPDX", default_value = engine::LICENCE)]
+	#[arg(long, value_name = "SPDX", default_value = infergrid_engine::LICENCE)]
 	licence: String,
 	/// Tokens per second that a miner must reach; deadlines follow from it
 	#[arg(long, value_name = "N", default_value_t = publish::DEFAULT_TOKENS_PER_SECOND)]

@@ -136,6 +136,12 @@ pub(crate) struct WorkerFile {
 	pub listen: Option<Vec<String>>,
 	/// The multiaddress that others dial.
 	pub announce: Option<String>,
+	/// How long to wait at a stop for what was assigned, in seconds.
+	pub drain_seconds: Option<u64>,
+	/// Announce and dial addresses of this machine and of private networks.
+	pub allow_local: Option<bool>,
+	/// Where to serve metrics.
+	pub metrics: Option<String>,
 	/// Where to compute.
 	pub device: Option<String>,
 }
@@ -156,6 +162,14 @@ pub(crate) struct GatewayFile {
 	pub listen: Option<String>,
 	/// Blocks to wait for an answer.
 	pub patience: Option<u32>,
+	/// Orders under way at once.
+	pub max_orders: Option<usize>,
+	/// How long to wait at a stop for orders under way, in seconds.
+	pub drain_seconds: Option<u64>,
+	/// Host names by which clients may call.
+	pub allow_host: Option<Vec<String>>,
+	/// Web origins whose pages may call.
+	pub allow_origin: Option<Vec<String>>,
 	/// Ask for an audit of every answer.
 	pub always_audit: Option<bool>,
 	/// Keys that clients must show.

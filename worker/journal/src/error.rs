@@ -71,17 +71,19 @@ pub enum JournalError {
 		/// Of what.
 		what: String,
 	},
+	/// The thread that used the journal crashed.
+	#[error("a use of the journal crashed")]
+	Crashed,
 }
 
 impl JournalError {
 	/// Whether the same may work later: the disk was full, and need not stay so.
 	pub fn may_pass(&self) -> bool {
 		match self {
-			Self::Database { source, .. } => matches!(
-				**source,
-				redb::Error::Io(_) | redb::Error::PreviousIo | redb::Error::DatabaseClosed
-			),
-			Self::Damaged { .. } => false,
+			Self::Database { source, .. } => {
+				matches!(**source, redb::Error::Io(_) | redb::Error::PreviousIo)
+			}
+			Self::Damaged { .. } | Self::Crashed => false,
 		}
 	}
 }

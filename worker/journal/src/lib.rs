@@ -31,6 +31,7 @@ compile_error!("a known bug, for tests only: leave the feature `bug-second-recei
 
 mod answers;
 mod ballots;
+mod blocking;
 mod deliveries;
 mod directory;
 mod error;

@@ -12,15 +12,67 @@ use redb::{
 	TableError,
 };
 use std::{
+	fmt,
 	path::{Path, PathBuf},
-	sync::Arc,
+	sync::{Arc, PoisonError, RwLock},
 };
+
+/// Opens the database under a journal.
+type Opener = Box<dyn Fn() -> Result<Database, redb::DatabaseError> + Send + Sync>;
+
+/// A database that is opened again after the disk has failed: until then it takes nothing.
+pub(crate) struct Store {
+	opener: Opener,
+	/// None while it cannot be opened.
+	database: RwLock<Option<Database>>,
+}
+
+impl fmt::Debug for Store {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		f.write_str("Store")
+	}
+}
+
+impl Store {
+	pub(crate) fn open(opener: Opener) -> Result<Self, redb::Error> {
+		let database = RwLock::new(Some(opener()?));
+		Ok(Self { opener, database })
+	}
+
+	fn with<T>(
+		&self,
+		work: impl FnOnce(&Database) -> Result<T, redb::Error>,
+	) -> Result<T, redb::Error> {
+		let result = {
+			let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+			match &*database {
+				Some(database) => work(database),
+				None => Err(redb::Error::PreviousIo),
+			}
+		};
+		if let Err(redb::Error::Io(_) | redb::Error::PreviousIo) = &result {
+			self.reopen();
+		}
+		result
+	}
+
+	/// What fails is told by the next use.
+	fn reopen(&self) {
+		let mut database = self
+			.database
+			.write()
+			.unwrap_or_else(PoisonError::into_inner);
+		// It holds the file's lock.
+		drop(database.take());
+		*database = (self.opener)().ok();
+	}
+}
 
 /// The durable record of one worker, and its signature under what binds. Calls block on the disk
 /// for some milliseconds. Clones share it.
 #[derive(Clone)]
 pub struct Journal {
-	database: Arc<Database>,
+	store: Arc<Store>,
 	path: Arc<PathBuf>,
 	genesis: Hash,
 	key: Key,
@@ -61,12 +113,23 @@ impl Journal {
 	}
 
 	fn over(path: &Path, genesis: &Hash, key: Key) -> Result<Self, OpenError> {
-		let database = Database::create(path).map_err(|error| JournalError::Database {
+		let file = path.to_path_buf();
+		let opener = Box::new(move || Database::create(&file));
+		Self::over_store(opener, path, genesis, key)
+	}
+
+	pub(crate) fn over_store(
+		opener: Opener,
+		path: &Path,
+		genesis: &Hash,
+		key: Key,
+	) -> Result<Self, OpenError> {
+		let store = Store::open(opener).map_err(|error| JournalError::Database {
 			path: path.to_path_buf(),
-			source: Box::new(error.into()),
+			source: Box::new(error),
 		})?;
 		Ok(Self {
-			database: Arc::new(database),
+			store: Arc::new(store),
 			path: Arc::new(path.to_path_buf()),
 			genesis: *genesis,
 			key,
@@ -86,7 +149,7 @@ impl Journal {
 	}
 
 	/// Brings the format up to date and checks whose journal it is.
-	fn prepare(self, account: &Hash) -> Result<Self, OpenError> {
+	pub(crate) fn prepare(self, account: &Hash) -> Result<Self, OpenError> {
 		format::migrate(&self)?;
 		let genesis = self.genesis;
 		self.bind("chain", &genesis)?;
@@ -195,21 +258,22 @@ impl Journal {
 		&self,
 		work: impl FnOnce(&redb::WriteTransaction) -> Result<T, redb::Error>,
 	) -> Result<T, JournalError> {
-		let run = || -> Result<T, redb::Error> {
-			let transaction = self.database.begin_write()?;
+		let run = |database: &Database| -> Result<T, redb::Error> {
+			let transaction = database.begin_write()?;
 			let result = work(&transaction)?;
 			transaction.commit()?;
 			Ok(result)
 		};
-		run().map_err(|error| self.failed(error))
+		self.store.with(run).map_err(|error| self.failed(error))
 	}
 
 	pub(crate) fn read<T>(
 		&self,
 		work: impl FnOnce(&ReadTransaction) -> Result<T, redb::Error>,
 	) -> Result<T, JournalError> {
-		let run = || work(&self.database.begin_read()?);
-		run().map_err(|error| self.failed(error))
+		self.store
+			.with(|database| work(&database.begin_read()?))
+			.map_err(|error| self.failed(error))
 	}
 
 	pub(crate) fn decode<V: Decode>(

@@ -369,3 +369,85 @@ fn a_damaged_record_is_named_and_no_matter_for_another_try() {
 	assert!(matches!(&error, JournalError::Damaged { what, .. } if what == "task 7"));
 	assert!(!error.may_pass());
 }
+
+/// A file on a disk that can be full.
+#[derive(Debug)]
+struct Disk {
+	file: std::sync::Arc<std::sync::Mutex<fs::File>>,
+	full: std::sync::Arc<std::sync::atomic::AtomicBool>,
+}
+
+impl Disk {
+	fn file(&self) -> std::sync::MutexGuard<'_, fs::File> {
+		self.file.lock().unwrap()
+	}
+
+	fn room(&self) -> std::io::Result<()> {
+		match self.full.load(std::sync::atomic::Ordering::SeqCst) {
+			true => Err(std::io::ErrorKind::StorageFull.into()),
+			false => Ok(()),
+		}
+	}
+}
+
+impl redb::StorageBackend for Disk {
+	fn len(&self) -> std::io::Result<u64> {
+		Ok(self.file().metadata()?.len())
+	}
+
+	fn read(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
+		std::os::unix::fs::FileExt::read_exact_at(&*self.file(), out, offset)
+	}
+
+	fn set_len(&self, len: u64) -> std::io::Result<()> {
+		self.room()?;
+		self.file().set_len(len)
+	}
+
+	fn sync_data(&self) -> std::io::Result<()> {
+		self.room()?;
+		self.file().sync_data()
+	}
+
+	fn write(&self, offset: u64, data: &[u8]) -> std::io::Result<()> {
+		self.room()?;
+		std::os::unix::fs::FileExt::write_all_at(&*self.file(), data, offset)
+	}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_disk_is_waited_for_and_then_everything_goes_on() {
+	use std::sync::{
+		Arc, Mutex,
+		atomic::{AtomicBool, Ordering},
+	};
+	let file = Arc::new(Mutex::new(tempfile::tempfile().unwrap()));
+	let full = Arc::new(AtomicBool::new(false));
+	let opener = {
+		let (file, full) = (file.clone(), full.clone());
+		Box::new(move || {
+			let (file, full) = (file.clone(), full.clone());
+			redb::Builder::new().create_with_backend(Disk { file, full })
+		})
+	};
+	let nowhere = Path::new("a disk");
+	let journal = Journal::over_store(opener, nowhere, &GENESIS, key(1)).unwrap();
+	let journal = journal.prepare(&key(1).public()).unwrap();
+	sign(&journal, 1, 1);
+
+	full.store(true, Ordering::SeqCst);
+	let error = journal.receipt(2, receipt(1), opening(1)).unwrap_err();
+	assert!(error.may_pass(), "{error}");
+	let patient = tokio::spawn({
+		let journal = journal.clone();
+		async move {
+			let work = |journal: &Journal| journal.receipt(2, receipt(1), opening(1));
+			journal.run(work).await.unwrap()
+		}
+	});
+	tokio::time::sleep(std::time::Duration::from_secs(60)).await;
+	assert!(!patient.is_finished());
+	full.store(false, Ordering::SeqCst);
+	assert!(matches!(patient.await.unwrap(), Recorded::New(_)));
+	assert!(journal.delivery(1).unwrap().is_some());
+}

@@ -24,6 +24,7 @@ pub mod frame;
 mod identity;
 mod message;
 mod node;
+mod reach;
 mod server;
 mod streams;
 #[cfg(test)]
@@ -35,4 +36,5 @@ pub use error::{CallError, InferError, OpeningError, Phase, StartError, Violatio
 pub use identity::{AddressError, InvalidPeerId, NodeSecret, PeerAddress, PeerId};
 pub use message::{InferFrame, InferRequest, OpeningReply, OpeningRequest, Refusal};
 pub use node::Swarm;
+pub use reach::{Reach, Unannounceable};
 pub use server::{FrameSender, PeerGone, Service};

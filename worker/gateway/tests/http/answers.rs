@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::fake::{BARE_MODEL, CONTEXT, MINER};
+use infergrid_gateway::{Delivery, KeptAnswer};
 use infergrid_primitives::request::{Assurance, SamplingParams};
 
 fn order_params(app: &App) -> SamplingParams {
@@ -161,7 +162,7 @@ async fn a_stop_string_is_cut_off() {
 async fn sampling_parameters_arrive_in_millionths() {
 	let app = App::new();
 	app.chat(ask("x", json!({}))).await;
-	let mut expected = SamplingParams::greedy(512);
+	let mut expected = SamplingParams::greedy(LONGEST - 3);
 	expected.temperature_micros = 1_000_000;
 	assert_eq!(order_params(&app), expected, "OpenAI's defaults");
 
@@ -188,7 +189,7 @@ async fn sampling_parameters_arrive_in_millionths() {
 #[tokio::test]
 async fn the_default_limit_stays_within_the_context() {
 	let app = App::new();
-	let text = "x".repeat(CONTEXT as usize - 2 - 10);
+	let text = "x".repeat(LONGEST as usize - 2 - 10);
 	app.chat(ask(&text, json!({}))).await;
 	assert_eq!(order_params(&app).max_tokens, 10);
 }
@@ -260,10 +261,109 @@ async fn health_says_whether_the_market_answers_and_needs_no_key() {
 	let app = App::with(settings.clone());
 	let reply = app.get("/healthz").await;
 	assert_eq!(reply.status, StatusCode::OK);
-	assert_eq!(reply.json(), json!({"status": "ok", "models": 2}));
+	assert_eq!(reply.json()["models"], 2);
 	let app = App::over(settings, |market| market.down = true);
 	assert_eq!(
 		app.get("/healthz").await.status,
 		StatusCode::SERVICE_UNAVAILABLE
+	);
+}
+
+#[tokio::test]
+async fn a_finished_answer_can_be_fetched_again_and_a_running_one_says_so() {
+	let app = App::new();
+	let first = app.chat(ask("hello there", json!({}))).await;
+	let id = first.header("x-infergrid-receipt").to_owned();
+	let path = format!("/v1/receipts/{id}/answer");
+	assert_eq!(app.get(&path).await.status, StatusCode::NOT_FOUND);
+
+	let hash: [u8; 32] = hex::decode(&id[2..]).unwrap().try_into().unwrap();
+	let keep = |kept| app.seen.kept.lock().unwrap().insert(hash, kept);
+	keep(KeptAnswer::Running { tokens: 3 });
+	let running = app.get(&path).await;
+	assert_eq!(running.status, StatusCode::ACCEPTED);
+	assert_eq!(running.json()["tokens"], 3);
+
+	let order = app.seen.orders.lock().unwrap()[0].clone();
+	let receipt = app.seen.receipts.lock().unwrap()[&hash].clone();
+	keep(KeptAnswer::Complete {
+		tokens: order
+			.model
+			.checkpoint
+			.tokenizer()
+			.unwrap()
+			.encode("hello there", false)
+			.unwrap(),
+		model: order.model,
+		placement: receipt.placement,
+		delivery: Box::new(Delivery {
+			receipt: receipt.receipt.unwrap(),
+			signature: [7; 64],
+		}),
+	});
+	let again = app.get(&path).await.json();
+	let first = first.json();
+	assert_eq!(again["choices"], first["choices"]);
+	assert_eq!(again["usage"], first["usage"]);
+	assert_eq!(again["infergrid"], first["infergrid"]);
+}
+
+#[tokio::test]
+async fn the_clients_highest_price_reaches_the_market() {
+	let app = App::new();
+	let extension = json!({"infergrid": {"max_fee": "123456789012345678901"}});
+	app.chat(ask("x", extension)).await;
+	let orders = app.seen.orders.lock().unwrap();
+	assert_eq!(orders[0].max_fee, Some(123_456_789_012_345_678_901));
+}
+
+#[tokio::test]
+async fn the_address_itself_says_what_this_is() {
+	let app = App::new();
+	assert_eq!(
+		app.get("/").await.json()["routes"]["models"],
+		"GET /v1/models"
+	);
+	let browser = Request::get("/").header("accept", "text/html,*/*");
+	let page = app.send(browser.body(Body::empty()).unwrap()).await;
+	assert!(page.header("content-type").starts_with("text/html"));
+	assert!(page.text.contains("/v1/chat/completions"));
+	assert!(!page.text.contains("http://") && !page.text.contains("https://"));
+}
+
+#[tokio::test]
+async fn health_is_what_it_says() {
+	let app = App::new();
+	let healthy = app.get("/healthz").await;
+	assert_eq!(
+		(healthy.status, healthy.json()["status"].as_str()),
+		(StatusCode::OK, Some("ok"))
+	);
+	let sick = App::over(Settings::default(), |market| {
+		market.problems = vec!["finality stands still".into()];
+	});
+	let reply = sick.get("/healthz").await;
+	assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+	assert_eq!(reply.json()["problems"], json!(["finality stands still"]));
+	assert_eq!(sick.get("/livez").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn what_an_assistant_refused_is_part_of_the_talk() {
+	let app = App::new();
+	let messages = json!([
+		{"role": "user", "content": "a"},
+		{"role": "assistant", "content": null, "refusal": "no"},
+		{"role": "assistant", "content": [{"type": "refusal", "refusal": "never"}]},
+		{"role": "user", "content": "b"},
+	]);
+	let body = json!({"model": MODEL, "messages": messages});
+	assert_eq!(app.chat(body).await.status, StatusCode::OK);
+	let orders = app.seen.orders.lock().unwrap();
+	let tokenizer = orders[0].model.checkpoint.tokenizer().unwrap();
+	let prompt = tokenizer.decode(&orders[0].prompt).unwrap();
+	assert!(
+		prompt.contains("no") && prompt.contains("never"),
+		"{prompt}"
 	);
 }

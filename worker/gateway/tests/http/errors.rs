@@ -351,7 +351,6 @@ async fn unknown_routes_methods_models_and_receipts_are_refused() {
 		Value::Null,
 		"route",
 	);
-	assert_error(&app.get("/").await, 404, "unknown_url", Value::Null, "root");
 	assert_error(
 		&app.get("/v1/chat/completions").await,
 		405,
@@ -409,12 +408,19 @@ async fn what_does_not_fit_the_context_is_refused() {
 	assert!(
 		reply
 			.text
-			.contains("2001 (3 in the prompt, 1998 for the answer)"),
+			.contains("maximum context length is 2000 tokens. However, you requested 2001 tokens (3 in the messages, 1998 in the completion)"),
 		"{}",
 		reply.text
 	);
 	let reply = app.chat(ask("x", json!({"max_tokens": CONTEXT - 3}))).await;
+	assert_error(&reply, 400, code, json!("messages"), "no time for it");
+	assert!(reply.text.contains("at most 1900 tokens"), "{}", reply.text);
+	let reply = app.chat(ask("x", json!({"max_tokens": LONGEST - 3}))).await;
 	assert_eq!(reply.status, StatusCode::OK);
+	app.chat(ask("x", json!({}))).await;
+	let orders = app.seen.orders.lock().unwrap();
+	assert_eq!(orders.last().unwrap().params.max_tokens, LONGEST - 3);
+	drop(orders);
 	let request = json!({"model": MODEL, "prompt": "x", "max_tokens": CONTEXT});
 	let reply = app.post("/v1/completions", &request).await;
 	assert_error(&reply, 400, code, json!("prompt"), "completion");
@@ -425,24 +431,41 @@ async fn what_does_not_fit_the_context_is_refused() {
 async fn failures_of_the_grid_have_their_status() {
 	let app = App::new();
 	for stream in [false, true] {
-		for (text, status, code) in [
-			("!nominer", 503, "no_miner"),
-			("!funds", 503, "grid_unavailable"),
-			("!chain", 503, "grid_unavailable"),
-			("!overload", 429, "overloaded"),
-			("!late", 504, "upstream_timeout"),
-			("!vanish", 502, "upstream_failed"),
+		for (text, status, code, retry, after) in [
+			("!nominer", 503, "no_miner", "true", "30"),
+			("!funds", 503, "insufficient_funds", "false", ""),
+			("!chain", 503, "grid_unavailable", "true", "3"),
+			("!busy", 503, "busy", "true", "77"),
+			("!dear", 400, "max_fee_too_low", "false", ""),
+			("!vanish", 504, "upstream_timeout", "false", ""),
 		] {
 			let reply = app.chat(ask(text, json!({"stream": stream}))).await;
 			assert_error(&reply, status, code, Value::Null, text);
-			if matches!(status, 429 | 503) {
-				assert_eq!(reply.header("retry-after"), "3");
-			}
+			assert_eq!(reply.header("x-should-retry"), retry, "{text}");
+			assert_eq!(reply.header("retry-after"), after, "{text}");
 		}
 	}
-	for text in ["!break", "!alien"] {
+	for (text, status, code, retry, money) in [
+		("!break", 502, "upstream_failed", "false", "on hold"),
+		("!alien", 502, "upstream_failed", "false", "on hold"),
+		("!late", 504, "upstream_timeout", "true", "come back"),
+	] {
 		let reply = app.chat(ask(text, json!({}))).await;
-		assert_error(&reply, 502, "upstream_failed", Value::Null, text);
+		let error = &reply.json()["error"];
+		assert_eq!(
+			(reply.status.as_u16(), error["code"].as_str()),
+			(status, Some(code))
+		);
+		assert_eq!(reply.header("x-should-retry"), retry, "{text}");
+		assert!(
+			error["message"].as_str().unwrap().contains(money),
+			"{error}"
+		);
+		assert!(!reply.text.contains("Nothing is charged"), "{text}");
+		if text != "!alien" {
+			let id = error["infergrid"]["receipt_id"].as_str().unwrap();
+			assert_eq!(reply.header("x-infergrid-receipt"), id);
+		}
 	}
 	app.idle().await;
 	let app = App::over(Settings::default(), |market| market.down = true);
@@ -458,21 +481,20 @@ async fn failures_of_the_grid_have_their_status() {
 #[tokio::test]
 async fn waiting_for_the_grid_ends() {
 	let settings = Settings {
-		assignment_timeout: Duration::from_millis(50),
-		idle_timeout: Duration::from_millis(50),
+		answer_timeout: Duration::from_millis(50),
 		..Settings::default()
 	};
 	let app = App::with(settings);
-	let reply = app.chat(ask("!wait", json!({}))).await;
-	assert_error(&reply, 503, "no_miner", Value::Null, "no assignment");
-	let reply = app.chat(ask("!hang", json!({}))).await;
-	assert_error(
-		&reply,
-		504,
-		"upstream_timeout",
-		Value::Null,
-		"silent after the assignment",
-	);
+	for text in ["!wait", "!hang"] {
+		let reply = app.chat(ask(text, json!({}))).await;
+		let error = &reply.json()["error"];
+		assert_eq!(
+			(reply.status.as_u16(), error["code"].as_str()),
+			(504, Some("upstream_timeout")),
+			"{text}"
+		);
+		assert_eq!(reply.header("x-should-retry"), "false", "it may be paid");
+	}
 	app.idle().await;
 }
 
@@ -542,4 +564,97 @@ async fn keys_are_asked_for_where_there_are_some() {
 			StatusCode::OK
 		);
 	}
+}
+
+fn with_headers(mut request: Request<Body>, headers: &[(&'static str, &str)]) -> Request<Body> {
+	for (name, value) in headers {
+		request.headers_mut().insert(*name, value.parse().unwrap());
+	}
+	request
+}
+
+/// No page of another origin can make a gateway without keys pay.
+#[tokio::test]
+async fn web_pages_of_others_are_refused() {
+	let app = App::new();
+	let ask = || post("/v1/chat/completions", ask("x", json!({})).to_string());
+	for (headers, status, code) in [
+		(
+			&[("content-type", "text/plain")][..],
+			415,
+			"unsupported_media_type",
+		),
+		(
+			&[("content-type", "application/x-www-form-urlencoded")],
+			415,
+			"unsupported_media_type",
+		),
+		(&[("host", "evil.example")], 421, "foreign_host"),
+		(
+			&[("host", "localhost:1"), ("origin", "https://evil.example")],
+			403,
+			"foreign_origin",
+		),
+		(
+			&[("host", "localhost:1"), ("origin", "null")],
+			403,
+			"foreign_origin",
+		),
+	] {
+		let reply = app.send(with_headers(ask(), headers)).await;
+		assert_error(&reply, status, code, Value::Null, &format!("{headers:?}"));
+	}
+	assert!(app.seen.orders.lock().unwrap().is_empty());
+	for headers in [
+		&[("host", "127.0.0.1:8080")][..],
+		&[("host", "localhost:1"), ("origin", "http://localhost:1")],
+		&[("content-type", "application/json; charset=utf-8")],
+	] {
+		let reply = app.send(with_headers(ask(), headers)).await;
+		assert_eq!(reply.status, StatusCode::OK, "{headers:?}");
+	}
+}
+
+#[tokio::test]
+async fn pages_of_allowed_origins_are_let_in_by_preflight_and_header() {
+	let settings = Settings {
+		allow_origins: vec!["https://app.example".into()],
+		..Settings::default()
+	};
+	let app = App::with(settings);
+	let preflight = || {
+		Request::builder()
+			.method(Method::OPTIONS)
+			.uri("/v1/chat/completions")
+			.header("host", "localhost:1")
+			.header("access-control-request-method", "POST")
+			.header(
+				"access-control-request-headers",
+				"authorization,content-type",
+			)
+			.body(Body::empty())
+			.unwrap()
+	};
+	let origin = [("origin", "https://app.example")];
+	let reply = app.send(with_headers(preflight(), &origin)).await;
+	assert_eq!(reply.status, StatusCode::NO_CONTENT);
+	assert_eq!(
+		reply.header("access-control-allow-origin"),
+		"https://app.example"
+	);
+	assert_eq!(
+		reply.header("access-control-allow-headers"),
+		"authorization,content-type"
+	);
+	let request = post("/v1/chat/completions", ask("x", json!({})).to_string());
+	let reply = app.send(with_headers(request, &origin)).await;
+	assert_eq!(reply.status, StatusCode::OK);
+	assert_eq!(
+		reply.header("access-control-allow-origin"),
+		"https://app.example"
+	);
+	let foreign = [("origin", "https://evil.example")];
+	let reply = app.send(with_headers(preflight(), &foreign)).await;
+	assert_eq!(reply.status, StatusCode::FORBIDDEN);
+	assert_eq!(reply.header("access-control-allow-origin"), "");
 }

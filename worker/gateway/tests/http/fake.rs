@@ -25,6 +25,8 @@ use std::{
 pub(crate) const MODEL: &str = "parrot";
 pub(crate) const BARE_MODEL: &str = "owner/bare";
 pub(crate) const CONTEXT: u32 = 2_000;
+/// Of prompt and answer together, for which the market grants time.
+pub(crate) const LONGEST: u32 = 1_900;
 pub(crate) const MINER: &str = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY";
 
 const END: TokenId = 256;
@@ -41,13 +43,15 @@ const SPECIAL: [&str; 5] = [
 pub(crate) struct Seen {
 	pub(crate) orders: Mutex<Vec<Order>>,
 	pub(crate) running: Arc<AtomicUsize>,
-	receipts: Mutex<HashMap<Hash, ReceiptProgress>>,
+	pub(crate) receipts: Mutex<HashMap<Hash, ReceiptProgress>>,
+	pub(crate) kept: Mutex<HashMap<Hash, KeptAnswer>>,
 }
 
 pub(crate) struct FakeMarket {
 	models: Vec<Arc<Model>>,
 	pub(crate) seen: Arc<Seen>,
 	pub(crate) down: bool,
+	pub(crate) problems: Vec<String>,
 }
 
 impl FakeMarket {
@@ -62,6 +66,7 @@ impl FakeMarket {
 				owner: "ferdie".into(),
 				created: 1_700_000_000,
 				context: CONTEXT,
+				longest: LONGEST,
 				checkpoint: Arc::new(Checkpoint::open(directory).unwrap()),
 			})
 		};
@@ -70,6 +75,7 @@ impl FakeMarket {
 			models,
 			seen: Arc::default(),
 			down: false,
+			problems: Vec::new(),
 		}
 	}
 }
@@ -110,19 +116,35 @@ impl Market for FakeMarket {
 			"!nominer" => return Err(OrderError::NoMiner),
 			"!funds" => return Err(OrderError::Funds),
 			"!chain" => return Err(OrderError::ChainUnavailable),
-			"!overload" => (
-				vec![OrderEvent::Failed(OrderError::Overloaded)],
+			"!busy" => (
+				vec![OrderEvent::Failed(OrderError::Busy {
+					retry_after: Duration::from_secs(77),
+				})],
+				Duration::ZERO,
+			),
+			"!dear" => (
+				vec![OrderEvent::Failed(OrderError::TooDear { cheapest: 5 })],
 				Duration::ZERO,
 			),
 			"!late" => (
-				vec![OrderEvent::Failed(OrderError::TimedOut)],
+				vec![
+					OrderEvent::Placed(placement),
+					OrderEvent::Failed(OrderError::NotDelivered),
+				],
 				Duration::ZERO,
 			),
+			"!restart" => {
+				let mut events = answer(&order, "first", &placement, &self.seen);
+				events.truncate(5);
+				events.push(OrderEvent::Restarted);
+				events.extend(answer(&order, "second", &placement, &self.seen).split_off(1));
+				(events, Duration::ZERO)
+			}
 			"!vanish" | "!wait" => (vec![], Duration::ZERO),
 			"!break" => {
 				let mut events = answer(&order, "three words only", &placement, &self.seen);
-				events.truncate(4);
-				events.push(OrderEvent::Failed(OrderError::MinerFailed));
+				events.truncate(5);
+				events.push(OrderEvent::Failed(OrderError::Withheld));
 				(events, Duration::ZERO)
 			}
 			"!slow" => (
@@ -131,12 +153,12 @@ impl Market for FakeMarket {
 			),
 			"!alien" => (
 				vec![
-					OrderEvent::Assigned(placement),
+					OrderEvent::Placed(placement),
 					OrderEvent::Tokens(vec![4_000_000]),
 				],
 				Duration::ZERO,
 			),
-			"!hang" => (vec![OrderEvent::Assigned(placement)], Duration::ZERO),
+			"!hang" => (vec![OrderEvent::Placed(placement)], Duration::ZERO),
 			text => (answer(&order, text, &placement, &self.seen), Duration::ZERO),
 		};
 		events.reverse();
@@ -151,6 +173,18 @@ impl Market for FakeMarket {
 			})
 			.boxed(),
 		)
+	}
+
+	async fn answer(&self, request_id: &Hash) -> Result<Option<KeptAnswer>, MarketError> {
+		Ok(self.seen.kept.lock().unwrap().get(request_id).cloned())
+	}
+
+	async fn health(&self) -> Health {
+		Health {
+			finality_age: Some(Duration::from_secs(2)),
+			funds: Some(7),
+			problems: self.problems.clone(),
+		}
 	}
 
 	async fn receipt(&self, request_id: &Hash) -> Result<Option<ReceiptProgress>, MarketError> {
@@ -242,7 +276,10 @@ fn answer(order: &Order, text: &str, placement: &Placement, seen: &Seen) -> Vec<
 		.lock()
 		.unwrap()
 		.insert(placement.request_id, progress);
-	let mut events = vec![OrderEvent::Assigned(placement.clone())];
+	let mut events = vec![
+		OrderEvent::Placed(placement.clone()),
+		OrderEvent::Assigned(placement.clone()),
+	];
 	events.extend(out.into_iter().map(|id| OrderEvent::Tokens(vec![id])));
 	events.push(OrderEvent::Done(Box::new(Delivery {
 		receipt,

@@ -19,7 +19,7 @@ use axum::{
 	body::Body,
 	http::{HeaderMap, Method, Request, StatusCode},
 };
-use fake::{FakeMarket, MODEL, Seen};
+use fake::{FakeMarket, LONGEST, MODEL, Seen};
 use futures::StreamExt;
 use infergrid_gateway::{Settings, router};
 use serde_json::{Value, json};

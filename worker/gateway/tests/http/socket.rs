@@ -19,7 +19,7 @@ async fn start(app: &App) -> Server {
 	let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
 	let address = listener.local_addr().unwrap();
 	let (stop, stopped) = oneshot::channel::<()>();
-	let serving = infergrid_gateway::serve(listener, app.router.clone(), async move {
+	let serving = infergrid_gateway::serve(listener, app.router.clone(), 64, async move {
 		stopped.await.ok();
 	});
 	Server {
@@ -34,7 +34,7 @@ impl Server {
 		let body = body.to_string();
 		let mut stream = TcpStream::connect(self.address).await.unwrap();
 		let head = format!(
-			"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+			"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
 			body.len()
 		);
 		stream.write_all(head.as_bytes()).await.unwrap();
@@ -55,7 +55,7 @@ async fn running(app: &App, count: usize) {
 }
 
 #[tokio::test]
-async fn hanging_up_cancels_the_order_streamed_or_not() {
+async fn hanging_up_stops_listening_streamed_or_not() {
 	let app = App::new();
 	let server = start(&app).await;
 	for stream in [false, true] {
@@ -86,4 +86,26 @@ async fn stopping_lets_an_answer_finish() {
 		TcpStream::connect(server.address).await.is_err(),
 		"the port is free"
 	);
+}
+
+/// A head that never ends holds no connection for ever, and others are served meanwhile.
+#[tokio::test]
+async fn a_half_sent_head_is_cut_off() {
+	let app = App::new();
+	let server = start(&app).await;
+	let mut slow = TcpStream::connect(server.address).await.unwrap();
+	slow.write_all(b"GET /livez HTTP/1.1\r\nhost: loc")
+		.await
+		.unwrap();
+	let mut quick = TcpStream::connect(server.address).await.unwrap();
+	let head = b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+	quick.write_all(head).await.unwrap();
+	let mut reply = String::new();
+	quick.read_to_string(&mut reply).await.unwrap();
+	assert!(reply.ends_with("alive"), "{reply}");
+	let mut rest = Vec::new();
+	tokio::time::timeout(Duration::from_secs(20), slow.read_to_end(&mut rest))
+		.await
+		.expect("the connection is cut off")
+		.ok();
 }

@@ -143,7 +143,7 @@ async fn a_miner_that_breaks_off_ends_the_stream_with_an_error() {
 #[tokio::test]
 async fn a_silent_grid_ends_the_stream_with_an_error() {
 	let settings = Settings {
-		idle_timeout: Duration::from_millis(50),
+		answer_timeout: Duration::from_millis(50),
 		..Settings::default()
 	};
 	let app = App::with(settings);
@@ -154,7 +154,7 @@ async fn a_silent_grid_ends_the_stream_with_an_error() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_a_stream_cancels_the_order() {
+async fn a_client_that_leaves_a_stream_stops_listening() {
 	let app = App::new();
 	let request = post(
 		"/v1/chat/completions",
@@ -169,7 +169,7 @@ async fn a_client_that_leaves_a_stream_cancels_the_order() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_before_the_answer_cancels_the_order() {
+async fn a_client_that_leaves_before_the_answer_stops_listening() {
 	let app = App::new();
 	let waiting = app.chat(ask("!hang", json!({})));
 	assert!(
@@ -193,4 +193,27 @@ async fn a_quiet_stream_is_kept_alive() {
 	);
 	let mut body = app.response(request).await.into_body().into_data_stream();
 	assert!(next_event(&mut body).await.unwrap().starts_with(':'));
+}
+
+#[tokio::test]
+async fn a_stream_says_that_it_is_not_to_be_buffered() {
+	let app = App::new();
+	let reply = app.chat(ask("x", json!({"stream": true}))).await;
+	assert_eq!(reply.header("x-accel-buffering"), "no");
+	assert_eq!(reply.header("cache-control"), "no-cache");
+}
+
+/// What another miner begins anew cannot be glued to what was shown; who has seen nothing yet loses
+/// nothing.
+#[tokio::test]
+async fn another_miner_begins_anew() {
+	let app = App::new();
+	let whole = app.chat(ask("!restart", json!({}))).await.json();
+	assert_eq!(whole["choices"][0]["message"]["content"], "second");
+	let reply = app.chat(ask("!restart", json!({"stream": true}))).await;
+	let events = reply.events();
+	let error: Value = serde_json::from_str(events.last().unwrap()).unwrap();
+	assert_eq!(error["error"]["code"], "upstream_failed");
+	assert!(error["error"]["infergrid"]["receipt_id"].is_string());
+	assert!(!reply.text.contains("second") && !reply.text.contains("[DONE]"));
 }

@@ -1,7 +1,6 @@
 //! The gateway in front of the bare engine, without chain and network, to see what it adds.
 
 use crate::{
-	engine::{Assignment, EngineHandle, JobError},
 	failure::Failure,
 	openai::{Client, Question, Turn},
 };
@@ -10,14 +9,15 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use infergrid_checkpoint::{ChatMessage, Checkpoint, RenderOptions};
 use infergrid_gateway::{
-	Delivery, Market, MarketError, Model, Order, OrderError, OrderEvent, OrderStream, Placement,
-	ReceiptProgress, Settings,
+	Delivery, Health, KeptAnswer, Market, MarketError, Model, Order, OrderError, OrderEvent,
+	OrderStream, Placement, ReceiptProgress, Settings,
 };
 use infergrid_primitives::{
 	Hash, TokenId,
 	model::ProofParams,
 	request::{Receipt, SamplingParams},
 };
+use infergrid_proof::{Assignment, Compute, ComputeError, Server};
 use serde::Serialize;
 use std::{
 	ops::ControlFlow,
@@ -47,7 +47,7 @@ pub(crate) struct Latency {
 
 /// Answers with the local engine.
 struct LocalMarket {
-	engine: EngineHandle,
+	engine: Arc<Server>,
 	model: Arc<Model>,
 	orders: TaskTracker,
 }
@@ -67,20 +67,23 @@ impl Market for LocalMarket {
 				request_id: [0; 32],
 				miner: String::new(),
 			};
-			let _ = events.send(OrderEvent::Assigned(placement)).await;
+			let _ = events.send(OrderEvent::Placed(placement)).await;
 			let tokens = events.clone();
 			let n_prompt = order.prompt.len() as u32;
 			let result = engine
 				.generate(
 					assignment(order.prompt, order.params),
-					move |token| match tokens.blocking_send(OrderEvent::Tokens(vec![token])) {
-						Ok(()) => ControlFlow::Continue(()),
-						Err(_) => ControlFlow::Break(()),
-					},
+					None,
+					Box::new(move |token| {
+						match tokens.blocking_send(OrderEvent::Tokens(vec![token])) {
+							Ok(()) => ControlFlow::Continue(()),
+							Err(_) => ControlFlow::Break(()),
+						}
+					}),
 				)
 				.await;
 			let end = match result {
-				Err(_) => OrderEvent::Failed(OrderError::MinerFailed),
+				Err(_) => OrderEvent::Failed(OrderError::Withheld),
 				Ok(generation) => OrderEvent::Done(Box::new(Delivery {
 					receipt: Receipt {
 						request_id: [0; 32],
@@ -103,6 +106,18 @@ impl Market for LocalMarket {
 		Ok(ReceiverStream::new(receiver).boxed())
 	}
 
+	async fn answer(&self, _: &Hash) -> Result<Option<KeptAnswer>, MarketError> {
+		Ok(None)
+	}
+
+	async fn health(&self) -> Health {
+		Health {
+			finality_age: None,
+			funds: None,
+			problems: Vec::new(),
+		}
+	}
+
 	async fn receipt(&self, _: &Hash) -> Result<Option<ReceiptProgress>, MarketError> {
 		Ok(None)
 	}
@@ -110,7 +125,7 @@ impl Market for LocalMarket {
 
 /// Asks the engine and the gateway in front of it the same, in turns.
 pub(crate) async fn latency(
-	engine: EngineHandle,
+	engine: Arc<Server>,
 	directory: &Path,
 	rounds: u32,
 ) -> Result<Latency, Failure> {
@@ -128,6 +143,7 @@ pub(crate) async fn latency(
 		owner: String::new(),
 		created: 0,
 		context: checkpoint.config.context as u32,
+		longest: u32::MAX,
 		checkpoint,
 	};
 	let market = LocalMarket {
@@ -144,7 +160,7 @@ pub(crate) async fn latency(
 	);
 	let router = infergrid_gateway::router(Settings::default(), Arc::new(market));
 	let stop = CancellationToken::new();
-	let server = infergrid_gateway::serve(listener, router, stop.clone().cancelled_owned());
+	let server = infergrid_gateway::serve(listener, router, 16, stop.clone().cancelled_owned());
 	let asking = async {
 		let client = Client::new(&url, None)?;
 		let mut bare = Vec::new();
@@ -183,16 +199,20 @@ pub(crate) async fn latency(
 
 type Times = (Duration, Duration);
 
-async fn ask_engine(engine: &EngineHandle, prompt: Vec<TokenId>) -> Result<Times, JobError> {
+async fn ask_engine(engine: &Arc<Server>, prompt: Vec<TokenId>) -> Result<Times, ComputeError> {
 	let started = Instant::now();
 	let params = SamplingParams::greedy(TOKENS);
 	let (first, mut told) = mpsc::channel(1);
 	engine
-		.generate(assignment(prompt, params), move |_| {
-			// Only the first instant is kept; the others find the channel full.
-			let _ = first.try_send(started.elapsed());
-			ControlFlow::Continue(())
-		})
+		.generate(
+			assignment(prompt, params),
+			None,
+			Box::new(move |_| {
+				// Only the first instant is kept; the others find the channel full.
+				let _ = first.try_send(started.elapsed());
+				ControlFlow::Continue(())
+			}),
+		)
 		.await?;
 	let total = started.elapsed();
 	Ok((told.recv().await.unwrap_or(total), total))

@@ -2,11 +2,8 @@
 //! is no terminal.
 
 use super::grid::Ready;
-use crate::{
-	failure::Failure,
-	follow::{Follower, Step, persist},
-};
-use infergrid_chain::{Event, View, address};
+use crate::failure::Failure;
+use infergrid_chain::{Event, Follower, Step, View, address, persist};
 use infergrid_primitives::{AIT, BlockNumber};
 use std::{
 	collections::VecDeque,

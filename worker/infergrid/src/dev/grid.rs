@@ -7,13 +7,12 @@ use super::{
 };
 use crate::{
 	failure::Failure,
-	follow::persist,
 	model::{Publication, publish},
 	openai::Client,
 };
 use anyhow::{Context, anyhow};
 use futures::future::select_all;
-use infergrid_chain::{Chain, Key, Options, View};
+use infergrid_chain::{Chain, Key, Options, View, persist};
 use infergrid_primitives::{AccountBytes, Hash};
 use infergrid_swarm::NodeSecret;
 use serde::Serialize;
@@ -328,7 +327,14 @@ impl Grid {
 		for ((name, operator, worker), port) in MINERS.into_iter().zip(miners) {
 			let address = format!("/ip4/127.0.0.1/tcp/{}", port.release());
 			let mut args = self.worker_args("mine", name, operator, worker, rpc);
-			args.extend(strings(&["--listen", &address]));
+			args.extend(strings(&[
+				"--listen",
+				&address,
+				"--allow-local",
+				// The whole grid ends with it.
+				"--drain-seconds",
+				"0",
+			]));
 			let more = self.worker_details(name, operator, worker);
 			self.launch("miner", name, own_executable()?, args, more)?;
 		}
@@ -353,6 +359,8 @@ impl Grid {
 			&shown(&data),
 			"--listen",
 			&format!("127.0.0.1:{}", gateway.release()),
+			"--drain-seconds",
+			"0",
 		]);
 		let more = json!({"url": url, "payer": PAYER, "data": data});
 		self.launch("gateway", "gateway", own_executable()?, args, more)

@@ -3,12 +3,11 @@
 use super::grid::Ready;
 use crate::{
 	failure::Failure,
-	follow::persist,
 	openai::{Client, Question, Turn},
 	output,
 };
 use anyhow::anyhow;
-use infergrid_chain::{Blocks, Event, address, event};
+use infergrid_chain::{Blocks, Event, address, event, persist};
 use infergrid_primitives::{AIT, Balance, BlockNumber, TaskId, audit::Verdict};
 use serde::Serialize;
 use std::time::{Duration, Instant};

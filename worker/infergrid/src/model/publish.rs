@@ -1,9 +1,9 @@
 //! Registering a model and its profile.
 
-use crate::{engine, failure::Failure, follow::persist};
+use crate::{engine, failure::Failure};
 use anyhow::anyhow;
 use codec::Encode;
-use infergrid_chain::{Call, Chain, Key, ModelInfo, SubmitError, Submitter};
+use infergrid_chain::{Call, Chain, Key, ModelInfo, SubmitError, Submitter, persist};
 use infergrid_checkpoint::Checkpoint;
 use infergrid_primitives::{
 	Hash,

@@ -1,0 +1,127 @@
+//! Which profile a worker serves with the model it has loaded.
+
+use crate::{Chain, ReadError, View, persist};
+use infergrid_primitives::{Hash, model::Profile};
+use std::time::{Duration, Instant};
+
+/// How long to wait for the profile to be registered.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// A profile with its identifier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Served {
+	/// Its identifier.
+	pub id: Hash,
+	/// The profile.
+	pub profile: Profile,
+}
+
+/// Why there is no profile to serve.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProfileError {
+	/// The chain cannot be read.
+	#[error(transparent)]
+	Read(#[from] ReadError),
+	/// Not the name of a profile.
+	#[error("`{0}` is not a hash of 64 hexadecimal digits")]
+	NoHash(String),
+	/// More than one fits.
+	#[error("the model has several profiles: choose one with --profile: {}", .0.join(", "))]
+	Several(Vec<String>),
+	/// None came.
+	#[error(
+		"the chain knows no profile for the model {model}: register it with `infergrid model publish`, or \
+		 compare the directory's files by `infergrid model verify`"
+	)]
+	None {
+		/// The model, in hexadecimal digits.
+		model: String,
+	},
+	/// The profile is for another model.
+	#[error("the profile is for model {wanted}, but the directory holds model {found}")]
+	OtherModel {
+		/// The profile's model.
+		wanted: String,
+		/// The model at hand.
+		found: String,
+	},
+}
+
+/// The profile named `wanted`, or the only one of `model`. Waits until it is registered.
+pub async fn find_profile(
+	chain: &Chain,
+	model: &Hash,
+	wanted: Option<&str>,
+) -> Result<Served, ProfileError> {
+	let wanted = wanted.map(parse_hash).transpose()?;
+	let started = Instant::now();
+	let mut told = false;
+	loop {
+		let view = persist(|| chain.latest()).await?;
+		let found = candidates(&view, model, wanted.as_ref()).await?;
+		match found.as_slice() {
+			[only] => {
+				if !only.profile.is_calibrated() {
+					tracing::info!(
+						profile = %hex::encode(only.id),
+						"the profile's thresholds are the protocol's own, not measured for its model"
+					);
+				}
+				return Ok(only.clone());
+			}
+			[] => {}
+			[..] => {
+				let ids = found.iter().map(|served| hex::encode(served.id)).collect();
+				return Err(ProfileError::Several(ids));
+			}
+		}
+		if started.elapsed() >= PATIENCE {
+			return Err(ProfileError::None {
+				model: hex::encode(model),
+			});
+		}
+		if !told {
+			tracing::info!(model = %hex::encode(model), "waiting until a profile for the model is registered");
+			told = true;
+		}
+		let next = view.block().number.saturating_add(1);
+		// A stall only means one more look.
+		let _ = chain.reach(next, Duration::from_secs(30)).await;
+	}
+}
+
+async fn candidates(
+	view: &View,
+	model: &Hash,
+	wanted: Option<&Hash>,
+) -> Result<Vec<Served>, ProfileError> {
+	let profiles = persist(|| view.profiles()).await?;
+	let mut found: Vec<_> = profiles
+		.into_iter()
+		.map(|(id, profile)| Served { id, profile })
+		.collect();
+	match wanted {
+		None => found.retain(|served| served.profile.model == *model),
+		Some(id) => {
+			found.retain(|served| served.id == *id);
+			if let Some(served) = found.first()
+				&& served.profile.model != *model
+			{
+				return Err(ProfileError::OtherModel {
+					wanted: hex::encode(served.profile.model),
+					found: hex::encode(model),
+				});
+			}
+		}
+	}
+	Ok(found)
+}
+
+/// 64 hexadecimal digits, with or without 0x.
+pub fn parse_hash(text: &str) -> Result<Hash, ProfileError> {
+	hex::decode(text.trim_start_matches("0x"))
+		.ok()
+		.and_then(|bytes| Hash::try_from(bytes).ok())
+		.ok_or_else(|| ProfileError::NoHash(text.to_owned()))
+}

@@ -1,0 +1,191 @@
+//! Whether the chain lets an operator work, and what to do where it does not.
+
+use crate::{ReadError, View};
+use infergrid_primitives::{AccountBytes, Balance, Hash, WorkerKey, market::Role};
+use std::{
+	fmt,
+	time::{Duration, Instant},
+};
+
+const PLANCKS_PER_AIT: f64 = 1e12;
+
+/// How an operator stands in one role for one profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Standing {
+	/// The chain can give it work.
+	Good,
+	/// The worker key acts for somebody else, or for nobody.
+	Unpaired,
+	/// There is no bond for the role.
+	NotBonded,
+	/// The bond is below the least that works.
+	BelowMinimum {
+		/// What is bonded, in plancks.
+		bonded: Balance,
+		/// What is needed, in plancks.
+		minimum: Balance,
+	},
+	/// The bond does not count yet.
+	Waiting {
+		/// The session from which it does.
+		session: u32,
+	},
+	/// Not in the profile's list: withdrawn, or evicted by larger bonds.
+	NotListed,
+}
+
+impl Standing {
+	/// Whether the chain can give work.
+	pub fn is_good(&self) -> bool {
+		*self == Self::Good
+	}
+
+	/// Whether the worker can mend it by itself, by asking for its place in the list again.
+	pub fn is_mended_by_listing(&self) -> bool {
+		*self == Self::NotListed
+	}
+}
+
+impl fmt::Display for Standing {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		let ait = |plancks: &Balance| *plancks as f64 / PLANCKS_PER_AIT;
+		match self {
+			Self::Good => f.write_str("in good standing"),
+			Self::Unpaired => f.write_str(
+				"the worker key acts for the operator no more: pair it again with --operator-key-file",
+			),
+			Self::NotBonded => {
+				f.write_str("the operator has no bond for this role: bond at least the minimum")
+			}
+			Self::BelowMinimum { bonded, minimum } => write!(
+				f,
+				"the bond of {} AIT is below the minimum of {} AIT: bond at least {} AIT more",
+				ait(bonded),
+				ait(minimum),
+				ait(&minimum.saturating_sub(*bonded))
+			),
+			Self::Waiting { session } => {
+				write!(
+					f,
+					"the bond counts from session {session} on: wait until then"
+				)
+			}
+			Self::NotListed => f.write_str(
+				"the profile's list has no place for this operator: its entries have larger bonds, so bond \
+				 more",
+			),
+		}
+	}
+}
+
+impl View {
+	/// How `operator` stands in `role` for `profile`, with `worker` acting for it.
+	pub async fn standing(
+		&self,
+		role: Role,
+		operator: &AccountBytes,
+		worker: &WorkerKey,
+		profile: &Hash,
+	) -> Result<Standing, ReadError> {
+		if self.operator_of(worker).await?.as_ref() != Some(operator) {
+			return Ok(Standing::Unpaired);
+		}
+		let Some(bond) = self.bond(role, operator).await? else {
+			return Ok(Standing::NotBonded);
+		};
+		let minimum = self.minimum_bond(role)?;
+		if bond.active < minimum {
+			return Ok(Standing::BelowMinimum {
+				bonded: bond.active,
+				minimum,
+			});
+		}
+		if bond.active.saturating_sub(bond.pending) < minimum
+			&& self.session().await? < bond.activates_at
+		{
+			return Ok(Standing::Waiting {
+				session: bond.activates_at,
+			});
+		}
+		let listed = match role {
+			Role::Miner => self.offer(profile, operator).await?.is_some(),
+			Role::Verifier => self.verifiers(profile).await?.contains(operator),
+			Role::Validator => true,
+		};
+		Ok(if listed {
+			Standing::Good
+		} else {
+			Standing::NotListed
+		})
+	}
+}
+
+/// Says in the log what is wrong when it begins, again and again while it lasts, and when it is over.
+#[derive(Debug)]
+pub struct Complaint {
+	/// What follows from it.
+	consequence: &'static str,
+	/// What is wrong, and when that was last said.
+	last: Option<(Standing, Instant)>,
+}
+
+impl Complaint {
+	const REPEAT_AFTER: Duration = Duration::from_secs(600);
+
+	/// Nothing is wrong yet. Where something is, `consequence` follows.
+	pub fn new(consequence: &'static str) -> Self {
+		Self {
+			consequence,
+			last: None,
+		}
+	}
+
+	/// To be told again and again how the operator stands.
+	pub fn tell(&mut self, standing: &Standing) {
+		let consequence = self.consequence;
+		match &mut self.last {
+			None if standing.is_good() => {}
+			Some(_) if standing.is_good() => {
+				tracing::info!("in good standing again");
+				self.last = None;
+			}
+			Some((last, said)) if last == standing => {
+				if said.elapsed() >= Self::REPEAT_AFTER {
+					tracing::error!(%standing, "still idle: {consequence}");
+					*said = Instant::now();
+				}
+			}
+			last => {
+				tracing::error!(%standing, "idle: {consequence}");
+				*last = Some((standing.clone(), Instant::now()));
+			}
+		}
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn each_standing_but_the_good_one_names_a_remedy() {
+		let minimum = 1_000_000_000_000;
+		let below = Standing::BelowMinimum {
+			bonded: minimum / 2,
+			minimum,
+		};
+		assert_eq!(
+			below.to_string(),
+			"the bond of 0.5 AIT is below the minimum of 1 AIT: bond at least 0.5 AIT more"
+		);
+		for (standing, remedy) in [
+			(Standing::Unpaired, "--operator-key-file"),
+			(Standing::NotBonded, "bond at least"),
+			(Standing::Waiting { session: 7 }, "session 7"),
+			(Standing::NotListed, "bond more"),
+		] {
+			assert!(!standing.is_good());
+			assert!(standing.to_string().contains(remedy), "{standing}");
+		}
+	}
+}

@@ -1,0 +1,172 @@
+//! Which tasks are this worker's: read from the chain and nothing else, so that a restart finds
+//! them again.
+
+use crate::{MinerError, jobs::Job, miner::Miner};
+use infergrid_chain::{Chain, Event, Follower, Step, Task, TaskStatus, View, persist};
+use infergrid_primitives::{BlockNumber, TaskId};
+use std::{collections::HashSet, sync::Arc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// Blocks for which finished work is kept after its task is over: half a day at 3 s.
+const KEEP: BlockNumber = 14_400;
+/// Blocks between two clearings of the journal.
+const PRUNE_EVERY: BlockNumber = 100;
+
+impl Miner {
+	/// Works on everything that the chain assigns to the miner, until `stop`.
+	pub async fn follow(
+		self: Arc<Self>,
+		chain: Chain,
+		stop: CancellationToken,
+	) -> Result<(), MinerError> {
+		let mut follower = Follower::new(chain, stop);
+		// The chain bounds their number: it assigns no more than the offer's capacity.
+		let mut working = JoinSet::new();
+		loop {
+			let step = tokio::select! {
+				biased;
+				Some(ended) = working.join_next() => {
+					ended??;
+					continue;
+				},
+				step = follower.next() => step?,
+			};
+			let begun = match step {
+				None => return Ok(()),
+				Some(Step::Rescan(view)) => self.rescan(&view).await?,
+				Some(Step::Block(view, events)) => self.react(&view, events).await?,
+			};
+			for job in begun {
+				working.spawn(self.clone().work(job));
+			}
+		}
+	}
+
+	/// Begins the tasks that are assigned to the miner and not yet delivered, loses those that are
+	/// not any more, and closes the work whose end was missed.
+	async fn rescan(&self, view: &View) -> Result<Vec<Arc<Job>>, MinerError> {
+		let tasks = persist(|| view.assigned_to(&self.operator)).await?;
+		let assigned: HashSet<TaskId> = tasks.iter().map(|(id, _)| *id).collect();
+		for job in self.jobs.unfinished() {
+			if !assigned.contains(&job.id) && !self.is_delivered(view, job.id).await? {
+				self.lose(job.id);
+			}
+		}
+		self.close_missed(view).await?;
+		Ok(tasks
+			.into_iter()
+			.filter_map(|(id, task)| self.begin(id, task))
+			.collect())
+	}
+
+	async fn is_delivered(&self, view: &View, task: TaskId) -> Result<bool, MinerError> {
+		let task = persist(|| view.task(task)).await?;
+		Ok(task.is_some_and(|task| matches!(task.status, TaskStatus::Delivered { .. })))
+	}
+
+	/// Closes the work for tasks whose end this worker has not seen.
+	async fn close_missed(&self, view: &View) -> Result<(), MinerError> {
+		let open = self
+			.journal
+			.run(|journal| journal.open_deliveries())
+			.await?;
+		for id in open {
+			let task = persist(|| view.task(id)).await?;
+			let over = task.is_none_or(|task| {
+				matches!(
+					task.status,
+					TaskStatus::Settled { .. } | TaskStatus::Refunded(_)
+				)
+			});
+			if over {
+				self.close(id, view.block().number).await?;
+			}
+		}
+		Ok(())
+	}
+
+	async fn react(&self, view: &View, events: Vec<Event>) -> Result<Vec<Arc<Job>>, MinerError> {
+		let now = view.block().number;
+		let mut begun = Vec::new();
+		for event in events {
+			match event {
+				Event::TaskAssigned(event) if event.miner == self.operator => {
+					let task = persist(|| view.task(event.task)).await?;
+					begun.extend(task.and_then(|task| self.begin(event.task, task)));
+				}
+				Event::TaskMissed(event) if event.miner == self.operator => {
+					tracing::error!(task = event.task, "missed the deadline, and pays for it");
+					self.metrics.missed();
+					self.lose(event.task);
+				}
+				Event::TaskRefunded(event) => {
+					self.lose(event.task);
+					self.close(event.task, now).await?;
+				}
+				Event::TaskSettled(event) if event.miner == self.operator => {
+					if self.close(event.task, now).await? {
+						tracing::info!(task = event.task, earned = event.shares.miner, "paid");
+						self.metrics.paid(event.shares.miner);
+					}
+				}
+				Event::MinerPunished(event) if event.miner == self.operator => {
+					tracing::error!(audit = event.audit, amount = event.amount, "punished");
+					self.metrics.slashed(event.amount);
+				}
+				_ => {}
+			}
+		}
+		if now.is_multiple_of(PRUNE_EVERY) {
+			self.journal
+				.run(move |journal| journal.prune_deliveries(now))
+				.await?;
+		}
+		Ok(begun)
+	}
+
+	/// Begins a task that is assigned to the miner, for the profile it serves.
+	fn begin(&self, id: TaskId, task: Task) -> Option<Arc<Job>> {
+		let TaskStatus::Assigned {
+			miner,
+			price,
+			window,
+		} = task.status.clone()
+		else {
+			return None;
+		};
+		if miner != self.operator || task.request.profile != self.served.id {
+			return None;
+		}
+		let job = Arc::new(Job::new(id, task, price, window));
+		if !self.jobs.add(job.clone()) {
+			return None;
+		}
+		tracing::info!(task = id, due = window.due, "assigned");
+		self.metrics.assigned();
+		Some(job)
+	}
+
+	fn lose(&self, task: TaskId) {
+		if let Some(job) = self.jobs.get(task) {
+			job.lost.cancel();
+			// The chain may assign the same task again.
+			self.jobs.finish(&job);
+			self.jobs.remove(&job);
+		}
+	}
+
+	/// Notes the end of a task. False if the work for it was not this worker's.
+	async fn close(&self, task: TaskId, now: BlockNumber) -> Result<bool, MinerError> {
+		self.journal
+			.run(move |journal| {
+				let mine = journal.delivery(task)?.is_some();
+				if mine {
+					journal.close_task(task, now.saturating_add(KEEP))?;
+				}
+				Ok(mine)
+			})
+			.await
+			.map_err(Into::into)
+	}
+}

@@ -1,0 +1,123 @@
+//! The chain as a miner needs it.
+
+use async_trait::async_trait;
+use infergrid_chain::{Audit, Call, Chain, ReadError, SubmitError, Submitter, Task, View};
+use infergrid_journal::Delivery;
+use infergrid_primitives::{
+	AccountBytes, AuditId, BlockNumber, Hash, TaskId, WorkerKey, request::Receipt,
+};
+use std::fmt;
+
+/// The finalized chain, and the way into it. Implemented over a node, and by a fake in tests.
+#[async_trait]
+pub trait Ledger: fmt::Debug + Send + Sync + 'static {
+	/// Hash of the chain's first block.
+	fn genesis(&self) -> Hash;
+
+	/// The account that signs extrinsics: the worker key's.
+	fn worker(&self) -> WorkerKey;
+
+	/// The last finalized block.
+	fn finalized(&self) -> BlockNumber;
+
+	/// Waits until `block` is finalized.
+	async fn reach(&self, block: BlockNumber) -> Result<(), ReadError>;
+
+	/// The hash of a finalized block.
+	async fn block_hash(&self, block: BlockNumber) -> Result<Hash, ReadError>;
+
+	/// A task.
+	async fn task(&self, task: TaskId) -> Result<Option<Task>, ReadError>;
+
+	/// The text of an inline prompt.
+	async fn prompt(&self, task: TaskId) -> Result<Option<Vec<u8>>, ReadError>;
+
+	/// The receipt of a task.
+	async fn receipt(&self, task: TaskId) -> Result<Option<Receipt>, ReadError>;
+
+	/// An audit.
+	async fn audit(&self, audit: AuditId) -> Result<Option<Audit>, ReadError>;
+
+	/// The operator for whom a worker key acts.
+	async fn operator_of(&self, worker: &WorkerKey) -> Result<Option<AccountBytes>, ReadError>;
+
+	/// Brings a receipt on chain by block `due`.
+	async fn submit_result(
+		&self,
+		task: TaskId,
+		delivery: &Delivery,
+		due: BlockNumber,
+	) -> Result<BlockNumber, SubmitError>;
+}
+
+/// A node, and the worker key's extrinsics.
+#[derive(Clone, Debug)]
+pub struct Node {
+	chain: Chain,
+	submitter: Submitter,
+}
+
+impl Node {
+	/// The chain behind `submitter`.
+	pub fn new(chain: Chain, submitter: Submitter) -> Self {
+		Self { chain, submitter }
+	}
+
+	async fn view(&self) -> Result<View, ReadError> {
+		self.chain.latest().await
+	}
+}
+
+#[async_trait]
+impl Ledger for Node {
+	fn genesis(&self) -> Hash {
+		self.chain.genesis()
+	}
+
+	fn worker(&self) -> WorkerKey {
+		self.submitter.account()
+	}
+
+	fn finalized(&self) -> BlockNumber {
+		self.chain.finalized()
+	}
+
+	async fn reach(&self, block: BlockNumber) -> Result<(), ReadError> {
+		self.chain.blocks(block).next().await.map(drop)
+	}
+
+	async fn block_hash(&self, block: BlockNumber) -> Result<Hash, ReadError> {
+		Ok(self.chain.block(block).await?.hash)
+	}
+
+	async fn task(&self, task: TaskId) -> Result<Option<Task>, ReadError> {
+		self.view().await?.task(task).await
+	}
+
+	async fn prompt(&self, task: TaskId) -> Result<Option<Vec<u8>>, ReadError> {
+		self.view().await?.prompt(task).await
+	}
+
+	async fn receipt(&self, task: TaskId) -> Result<Option<Receipt>, ReadError> {
+		self.view().await?.receipt(task).await
+	}
+
+	async fn audit(&self, audit: AuditId) -> Result<Option<Audit>, ReadError> {
+		self.view().await?.audit(audit).await
+	}
+
+	async fn operator_of(&self, worker: &WorkerKey) -> Result<Option<AccountBytes>, ReadError> {
+		self.view().await?.operator_of(worker).await
+	}
+
+	async fn submit_result(
+		&self,
+		task: TaskId,
+		delivery: &Delivery,
+		due: BlockNumber,
+	) -> Result<BlockNumber, SubmitError> {
+		let call = Call::submit_result(task, &delivery.receipt, &delivery.signature);
+		let included = self.submitter.submit(&call, Some(due)).await?;
+		Ok(included.block.number)
+	}
+}

@@ -1,0 +1,238 @@
+//! What a miner answers to its peers: payers who want their answer, verifiers who want an opening.
+
+use crate::{
+	jobs::{Job, Progress, Prompt},
+	miner::Miner,
+};
+use async_trait::async_trait;
+use infergrid_chain::{Phase, Task};
+use infergrid_journal::Delivery;
+use infergrid_keys::{verify_delivery_request, verify_opening_request};
+use infergrid_primitives::request::PromptCommitment;
+use infergrid_swarm::{
+	FrameSender, InferFrame, InferRequest, OpeningReply, OpeningRequest, PeerId, Refusal, Service,
+};
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::watch, time::timeout};
+
+/// How long a payer who knows of the assignment before this worker does is kept waiting.
+const HEAD_START: Duration = Duration::from_secs(45);
+/// Tokens in one frame; it holds 16,000.
+const TOKENS_PER_FRAME: usize = 4_096;
+
+/// Answers peers for a miner.
+#[derive(Debug)]
+pub struct MinerService {
+	miner: Arc<Miner>,
+}
+
+impl MinerService {
+	/// The service of `miner`.
+	pub fn new(miner: Arc<Miner>) -> Self {
+		Self { miner }
+	}
+
+	async fn answer(
+		&self,
+		peer: PeerId,
+		request: InferRequest,
+		frames: &FrameSender,
+	) -> Result<(), Refusal> {
+		let miner = &self.miner;
+		let genesis = miner.ledger.genesis();
+		if !verify_delivery_request(
+			&request.payer_key,
+			&genesis,
+			request.task,
+			&peer.to_bytes(),
+			&request.signature,
+		) {
+			return Err(Refusal::Unauthorised);
+		}
+		let Some(job) = self.job(request.task).await else {
+			return self.finished(&request, frames).await;
+		};
+		authorise(&job.task, &request)?;
+		if let PromptCommitment::Salted { .. } = job.task.request.prompt
+			&& !job.has_prompt()
+		{
+			let prompt = Prompt {
+				salt: request.salt,
+				ids: request.prompt,
+			};
+			if !prompt.fits(&genesis, &job.task.request.prompt) {
+				return Err(Refusal::PromptMismatch);
+			}
+			job.offer_prompt(prompt);
+		}
+		stream(job.watch(), frames).await
+	}
+
+	/// The job for a task, which may be assigned a moment from now.
+	async fn job(&self, task: u64) -> Option<Arc<Job>> {
+		if let Some(job) = self.miner.jobs.get(task) {
+			return Some(job);
+		}
+		let journal = &self.miner.journal;
+		if let Ok(Some(_)) = journal.run(move |journal| journal.delivery(task)).await {
+			return None;
+		}
+		timeout(HEAD_START, self.miner.jobs.wait(task)).await.ok()
+	}
+
+	/// Gives an answer that was finished before.
+	async fn finished(&self, request: &InferRequest, frames: &FrameSender) -> Result<(), Refusal> {
+		let delivery = self.delivery(request.task).await?.ok_or(Refusal::Unknown)?;
+		let task = self.miner.ledger.task(request.task).await;
+		let task = task.map_err(internal)?.ok_or(Refusal::Expired)?;
+		authorise(&task, request)?;
+		let progress = Progress {
+			tokens: delivery.opening.output.clone(),
+			end: Some(Ok(Arc::new(delivery))),
+		};
+		stream(watch::Sender::new(progress).subscribe(), frames).await
+	}
+
+	async fn delivery(&self, task: u64) -> Result<Option<Delivery>, Refusal> {
+		let journal = &self.miner.journal;
+		journal
+			.run(move |journal| journal.delivery(task))
+			.await
+			.map_err(internal)
+	}
+
+	async fn open(&self, peer: PeerId, request: &OpeningRequest) -> Result<OpeningReply, Refusal> {
+		let miner = &self.miner;
+		let genesis = miner.ledger.genesis();
+		if !verify_opening_request(
+			&request.worker,
+			&genesis,
+			(request.task, request.round),
+			&peer.to_bytes(),
+			&request.signature,
+		) {
+			return Err(Refusal::Unauthorised);
+		}
+		let audit = miner.ledger.audit(request.audit).await;
+		let audit = audit.map_err(internal)?.ok_or(Refusal::Unknown)?;
+		if audit.work.task != request.task || audit.work.miner != miner.operator {
+			return Err(Refusal::NotAssigned);
+		}
+		let committee = match &audit.phase {
+			Phase::Committing {
+				round, committee, ..
+			}
+			| Phase::Revealing {
+				round, committee, ..
+			} if *round == request.round => committee,
+			// The verifier may have seen a block that this worker has not.
+			Phase::Scheduled { .. } | Phase::Committing { .. } | Phase::Revealing { .. } => {
+				return Err(Refusal::Unknown);
+			}
+			Phase::Escrowed { .. } | Phase::Concluded { .. } => return Err(Refusal::Expired),
+		};
+		let verifier = miner.ledger.operator_of(&request.worker).await;
+		let verifier = verifier.map_err(internal)?;
+		if !verifier.is_some_and(|verifier| committee.contains(&verifier)) {
+			return Err(Refusal::NotAssigned);
+		}
+		// Another worker of the same operator may have delivered: its answer cannot be opened with this
+		// one's, and the verifiers would take the attempt for a forgery.
+		let standing = miner.ledger.receipt(request.task).await.map_err(internal)?;
+		let delivery = self.delivery(request.task).await?;
+		delivery
+			.filter(|delivery| standing.as_ref() == Some(&delivery.receipt))
+			.map(|delivery| OpeningReply::Opening(delivery.opening))
+			.ok_or(Refusal::Unavailable)
+	}
+}
+
+#[async_trait]
+impl Service for MinerService {
+	async fn infer(&self, peer: PeerId, request: InferRequest, frames: FrameSender) {
+		let task = request.task;
+		if let Err(refusal) = self.answer(peer, request, &frames).await {
+			tracing::debug!(task, %peer, %refusal, "refused an answer");
+			// The peer may have gone; then nobody waits for the reason.
+			let _ = frames.send(InferFrame::Refused(refusal)).await;
+		}
+	}
+
+	async fn opening(&self, peer: PeerId, request: OpeningRequest) -> OpeningReply {
+		match self.open(peer, &request).await {
+			Ok(reply) => {
+				self.miner.metrics.opened();
+				tracing::info!(audit = request.audit, task = request.task, %peer, "opened a receipt");
+				reply
+			}
+			Err(refusal) => {
+				tracing::debug!(audit = request.audit, %peer, %refusal, "refused an opening");
+				OpeningReply::Refused(refusal)
+			}
+		}
+	}
+}
+
+fn authorise(task: &Task, request: &InferRequest) -> Result<(), Refusal> {
+	if task.payer == request.payer_key {
+		Ok(())
+	} else {
+		Err(Refusal::Unauthorised)
+	}
+}
+
+fn internal(error: impl std::fmt::Display) -> Refusal {
+	tracing::warn!(%error, "cannot answer a peer");
+	Refusal::Internal
+}
+
+/// Sends an answer from its beginning to its end, as it grows.
+async fn stream(
+	mut progress: watch::Receiver<Progress>,
+	frames: &FrameSender,
+) -> Result<(), Refusal> {
+	let mut sent = 0;
+	if frames.send(InferFrame::Accepted).await.is_err() {
+		return Ok(());
+	}
+	loop {
+		let (fresh, end) = {
+			let progress = progress.borrow_and_update();
+			(
+				progress.tokens.get(sent..).unwrap_or_default().to_vec(),
+				progress.end.clone(),
+			)
+		};
+		sent += fresh.len();
+		for tokens in fresh.chunks(TOKENS_PER_FRAME) {
+			if frames
+				.send(InferFrame::Tokens(tokens.to_vec()))
+				.await
+				.is_err()
+			{
+				return Ok(());
+			}
+		}
+		match end {
+			Some(Ok(delivery)) => {
+				let done = InferFrame::Done {
+					receipt: delivery.receipt.clone(),
+					signature: delivery.signature,
+					output_salt: delivery.opening.output_salt,
+				};
+				let _ = frames.send(done).await;
+				return Ok(());
+			}
+			Some(Err(refusal)) => return Err(refusal),
+			None => {}
+		}
+		tokio::select! {
+			changed = progress.changed() => {
+				if changed.is_err() {
+					return Err(Refusal::Internal);
+				}
+			},
+			_ = frames.closed() => return Ok(()),
+		}
+	}
+}

@@ -1,0 +1,6 @@
+//! A miner between a fake chain, a fake model and peers.
+
+mod fake;
+mod openings;
+mod payers;
+mod tasks;

@@ -1,0 +1,163 @@
+//! The chain as a payer needs it.
+
+use async_trait::async_trait;
+use infergrid_chain::{
+	Call, Chain, Event, Offer, ReadError, SubmitError, Submitter, Task, TaskOrder, TaskRules,
+};
+use infergrid_keys::Key;
+use infergrid_primitives::{
+	AccountBytes, Balance, BlockNumber, Hash, TaskId, WorkerKey, model::Profile,
+};
+use std::fmt;
+
+/// What an order for a profile meets.
+#[derive(Clone, Debug)]
+pub struct Situation {
+	/// The profile.
+	pub profile: Profile,
+	/// What the chain asks of every task.
+	pub rules: TaskRules,
+	/// Who offers it.
+	pub offers: Vec<(AccountBytes, Offer)>,
+}
+
+/// A task that was put on chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placing {
+	/// The task.
+	pub task: TaskId,
+	/// The finalized block that holds it.
+	pub block: BlockNumber,
+}
+
+/// The finalized chain, and the way into it. Implemented over a node, and by a fake in tests.
+#[async_trait]
+pub trait Ledger: fmt::Debug + Send + Sync + 'static {
+	/// Hash of the chain's first block.
+	fn genesis(&self) -> Hash;
+
+	/// The payer's key.
+	fn key(&self) -> &Key;
+
+	/// The last finalized block.
+	fn finalized(&self) -> BlockNumber;
+
+	/// Waits until `block` is finalized.
+	async fn reach(&self, block: BlockNumber) -> Result<(), ReadError>;
+
+	/// What an order for `profile` meets; None if there is no such profile.
+	async fn situation(&self, profile: &Hash) -> Result<Option<Situation>, ReadError>;
+
+	/// A task.
+	async fn task(&self, task: TaskId) -> Result<Option<Task>, ReadError>;
+
+	/// A miner's offer.
+	async fn offer(&self, profile: &Hash, miner: &AccountBytes)
+	-> Result<Option<Offer>, ReadError>;
+
+	/// The operator for whom a worker key acts.
+	async fn operator_of(&self, worker: &WorkerKey) -> Result<Option<AccountBytes>, ReadError>;
+
+	/// The payer's free money, in plancks.
+	async fn free(&self) -> Result<Balance, ReadError>;
+
+	/// Puts a task on chain. [`SubmitError::Read`] means that it may still come.
+	async fn place(&self, order: &TaskOrder) -> Result<Placing, SubmitError>;
+
+	/// Gets the money back for a task that nobody works on.
+	async fn cancel(&self, task: TaskId) -> Result<(), SubmitError>;
+}
+
+/// A node, and the payer's extrinsics.
+#[derive(Clone, Debug)]
+pub struct Node {
+	submitter: Submitter,
+}
+
+impl Node {
+	/// The chain behind `submitter`.
+	pub fn new(submitter: Submitter) -> Self {
+		Self { submitter }
+	}
+
+	fn chain(&self) -> &Chain {
+		self.submitter.chain()
+	}
+}
+
+#[async_trait]
+impl Ledger for Node {
+	fn genesis(&self) -> Hash {
+		self.chain().genesis()
+	}
+
+	fn key(&self) -> &Key {
+		self.submitter.key()
+	}
+
+	fn finalized(&self) -> BlockNumber {
+		self.chain().finalized()
+	}
+
+	async fn reach(&self, block: BlockNumber) -> Result<(), ReadError> {
+		self.chain().blocks(block).next().await.map(drop)
+	}
+
+	async fn situation(&self, profile: &Hash) -> Result<Option<Situation>, ReadError> {
+		let view = self.chain().latest().await?;
+		let Some(found) = view.profile(profile).await? else {
+			return Ok(None);
+		};
+		Ok(Some(Situation {
+			profile: found,
+			rules: view.task_rules()?,
+			offers: view.offers(profile).await?,
+		}))
+	}
+
+	async fn task(&self, task: TaskId) -> Result<Option<Task>, ReadError> {
+		self.chain().latest().await?.task(task).await
+	}
+
+	async fn offer(
+		&self,
+		profile: &Hash,
+		miner: &AccountBytes,
+	) -> Result<Option<Offer>, ReadError> {
+		self.chain().latest().await?.offer(profile, miner).await
+	}
+
+	async fn operator_of(&self, worker: &WorkerKey) -> Result<Option<AccountBytes>, ReadError> {
+		self.chain().latest().await?.operator_of(worker).await
+	}
+
+	async fn free(&self) -> Result<Balance, ReadError> {
+		let payer = self.submitter.account();
+		Ok(self.chain().latest().await?.funds(&payer).await?.free)
+	}
+
+	async fn place(&self, order: &TaskOrder) -> Result<Placing, SubmitError> {
+		let included = self
+			.submitter
+			.submit(&Call::submit_task(order), None)
+			.await?;
+		let payer = self.submitter.account();
+		let submitted = included.events.iter().find_map(|event| match event {
+			Event::TaskSubmitted(event) if event.payer == payer => Some(event.task),
+			_ => None,
+		});
+		// A call that succeeded has submitted a task: the state tells which.
+		let task = submitted.ok_or(ReadError::UnknownBlock(included.block.number))?;
+		Ok(Placing {
+			task,
+			block: included.block.number,
+		})
+	}
+
+	async fn cancel(&self, task: TaskId) -> Result<(), SubmitError> {
+		self.submitter
+			.submit(&Call::cancel_task(task), None)
+			.await
+			.map(drop)
+	}
+}

@@ -1,0 +1,28 @@
+//! The payer's role: from a request over a task on chain to a checked answer, whatever becomes of the
+//! one who asked.
+//!
+//! A [`Payer`] takes orders. Each belongs to one custodian from its acceptance to its end: it hands the
+//! prompt to whichever miner holds the task until the chain says that it is delivered or refunded. A
+//! client only follows ([`Following`]): it may leave and come back, and the answer is kept for a while
+//! ([`Payer::answer`]).
+//!
+//! The chain is any [`Ledger`], the network any [`Miners`].
+
+mod adoption;
+mod bid;
+mod custodian;
+mod ledger;
+mod miners;
+mod order;
+mod payer;
+mod quote;
+mod receipts;
+#[cfg(test)]
+mod tests;
+
+pub use bid::{Bid, BidError, Choice, bid};
+pub use ledger::{Ledger, Node, Placing, Situation};
+pub use miners::{Miners, Part, Parts};
+pub use order::{Following, Money, OrderError, OrderRequest, Placement, Progress, Stage};
+pub use payer::{Kept, Payer, PayerError, Terms};
+pub use receipts::{Account, AuditState, Settlement};

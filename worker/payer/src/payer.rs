@@ -1,0 +1,439 @@
+//! Who takes orders, and what they share.
+
+use crate::{
+	adoption::Adoption,
+	custodian::{Custodian, Task},
+	ledger::Ledger,
+	miners::Miners,
+	order::{Following, OrderError, OrderRequest, Progress},
+	quote::{InQueue, Queue, Quote, quote},
+	receipts::{Account, Receipts},
+};
+use infergrid_chain::{
+	Chain, Event, Follower, MORTALITY, ReadError, Step, TaskStatus, View, persist,
+};
+use infergrid_journal::{Answer, Journal, JournalError, Order, Placed};
+use infergrid_primitives::{AccountBytes, Balance, BlockNumber, Hash, TaskId, request::Assurance};
+use std::{
+	collections::HashMap,
+	sync::{Arc, Mutex, MutexGuard, PoisonError},
+	time::Duration,
+};
+use tokio::sync::watch;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// Blocks for which the receipt of an order that has ended can be followed: a week at 3 s, as long
+/// as the chain keeps the task.
+const RECEIPTS_KEPT: BlockNumber = 201_600;
+/// Ended orders that are kept at most, whatever their age.
+const RECEIPTS_MOST: u64 = 100_000;
+/// Blocks for which a finished answer can be fetched again: an hour at 3 s.
+const ANSWERS_KEPT: BlockNumber = 1_200;
+const ANSWERS_MOST: u64 = 10_000;
+/// Blocks between two clearings of the journal.
+const PRUNE_EVERY: BlockNumber = 100;
+
+/// On which terms a payer orders.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+	/// Blocks to wait for an answer, at least what the chain asks for its length.
+	pub patience: BlockNumber,
+	/// The least checking.
+	pub assurance: Assurance,
+	/// Orders under way at once.
+	pub max_orders: usize,
+}
+
+/// Why a payer cannot go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PayerError {
+	/// The chain is none that this version can read.
+	#[error(transparent)]
+	Chain(#[from] ReadError),
+	/// Nothing can be recorded.
+	#[error(transparent)]
+	Journal(#[from] JournalError),
+}
+
+/// What is left of an answer.
+#[derive(Clone, Debug)]
+pub enum Kept {
+	/// It is under way.
+	Running(Following),
+	/// It is complete.
+	Complete(Arc<Answer>),
+}
+
+/// What custodians share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+	pub(crate) ledger: Arc<dyn Ledger>,
+	pub(crate) miners: Arc<dyn Miners>,
+	pub(crate) journal: Journal,
+	pub(crate) receipts: Receipts,
+	pub(crate) adoption: Adoption,
+	terms: Terms,
+	queue: Queue,
+	/// Orders under way, by their requests. An entry goes with its last follower and its custodian.
+	running: Mutex<HashMap<Hash, watch::Sender<Progress>>>,
+}
+
+impl Shared {
+	/// Lets an order be found by its request.
+	pub(crate) fn enter(&self, request_id: Hash, progress: &watch::Sender<Progress>) {
+		self.running().insert(request_id, progress.clone());
+	}
+
+	pub(crate) fn assurance(&self, asked: Assurance) -> Assurance {
+		match self.terms.assurance {
+			Assurance::Always => Assurance::Always,
+			Assurance::Sampled => asked,
+		}
+	}
+
+	/// What to bid, and how long to wait; refused if the answer would not come in time.
+	pub(crate) async fn quote(
+		&self,
+		request: &OrderRequest,
+		attempt: usize,
+	) -> Result<(Quote, InQueue), OrderError> {
+		let situation = self.ledger.situation(&request.profile).await;
+		let situation = situation.map_err(|error| {
+			tracing::warn!(%error, "the chain cannot be read");
+			OrderError::ChainUnavailable
+		})?;
+		let situation = situation.ok_or(OrderError::NoMiner)?;
+		self.queue
+			.enter(|queued| quote(&situation, request, attempt, (&self.terms, queued)))
+	}
+
+	fn running(&self) -> MutexGuard<'_, HashMap<Hash, watch::Sender<Progress>>> {
+		self.running.lock().unwrap_or_else(PoisonError::into_inner)
+	}
+}
+
+/// Takes orders and sees them to their ends.
+#[derive(Debug)]
+pub struct Payer {
+	shared: Arc<Shared>,
+	custodians: TaskTracker,
+	/// Fires when no more orders are taken.
+	closing: CancellationToken,
+	/// Fires when custodians are cut off.
+	stop: CancellationToken,
+}
+
+impl Payer {
+	/// A payer with what its journal knows.
+	pub async fn open(
+		ledger: Arc<dyn Ledger>,
+		miners: Arc<dyn Miners>,
+		journal: Journal,
+		terms: Terms,
+	) -> Result<Self, PayerError> {
+		let orders = journal.run(|journal| journal.orders()).await?;
+		let receipts = Receipts::default();
+		for placed in orders.iter().filter_map(|(_, order)| order.placed) {
+			receipts.add(placed);
+		}
+		Ok(Self {
+			shared: Arc::new(Shared {
+				ledger,
+				miners,
+				journal,
+				receipts,
+				adoption: Adoption::default(),
+				terms,
+				queue: Queue::default(),
+				running: Mutex::default(),
+			}),
+			custodians: TaskTracker::new(),
+			closing: CancellationToken::new(),
+			stop: CancellationToken::new(),
+		})
+	}
+
+	/// The payer's account.
+	pub fn account(&self) -> AccountBytes {
+		self.shared.ledger.key().public()
+	}
+
+	/// The payer's free money, in plancks.
+	pub async fn free(&self) -> Result<Balance, ReadError> {
+		self.shared.ledger.free().await
+	}
+
+	/// Takes an order. It goes on whether or not it is followed; one that nobody follows is called off
+	/// as long as no miner has it.
+	pub fn order(&self, request: OrderRequest) -> Result<Following, OrderError> {
+		if self.closing.is_cancelled() {
+			return Err(OrderError::Busy {
+				retry_after: Duration::from_secs(10),
+			});
+		}
+		if self.custodians.len() >= self.shared.terms.max_orders {
+			return Err(OrderError::Busy {
+				retry_after: Duration::from_secs(30),
+			});
+		}
+		let (progress, following) = watch::channel(Progress::default());
+		self.keep_until_end(request, progress, None);
+		Ok(Following(following))
+	}
+
+	fn keep_until_end(
+		&self,
+		request: OrderRequest,
+		progress: watch::Sender<Progress>,
+		task: Option<Task>,
+	) {
+		let custodian = Custodian {
+			shared: self.shared.clone(),
+			request,
+			progress: progress.clone(),
+		};
+		let (stop, shared) = (self.stop.clone(), self.shared.clone());
+		self.custodians.spawn(async move {
+			let work = async {
+				match task {
+					None => custodian.run().await,
+					Some(task) => custodian.resume(task).await,
+				}
+			};
+			tokio::select! {
+				_ = stop.cancelled() => {},
+				() = work => {},
+			}
+			progress.send_if_modified(|progress| {
+				let cut = progress.end.is_none();
+				if cut {
+					progress.end = Some(Err(OrderError::Stopping));
+				}
+				cut
+			});
+			let placement = progress.borrow().placement;
+			if let Some(placement) = placement {
+				shared.running().remove(&placement.request_id);
+			}
+		});
+	}
+
+	/// The answer to a request: complete, under way, or None if it is unknown or forgotten.
+	pub async fn answer(&self, request_id: &Hash) -> Result<Option<Kept>, PayerError> {
+		let running = self
+			.shared
+			.running()
+			.get(request_id)
+			.map(watch::Sender::subscribe);
+		if let Some(following) = running {
+			return Ok(Some(Kept::Running(Following(following))));
+		}
+		let id = *request_id;
+		let kept = self
+			.shared
+			.journal
+			.run(move |journal| journal.answer(&id))
+			.await?;
+		Ok(kept.map(|answer| Kept::Complete(Arc::new(answer))))
+	}
+
+	/// What is known of a request's money and audit, after `view`.
+	pub async fn receipt(
+		&self,
+		view: &View,
+		request_id: &Hash,
+	) -> Result<Option<Account>, ReadError> {
+		self.shared.receipts.account(view, request_id).await
+	}
+
+	/// Takes up what an earlier run left open, and follows what becomes of the payer's tasks, until
+	/// `stop`.
+	pub async fn follow(&self, chain: Chain, stop: CancellationToken) -> Result<(), PayerError> {
+		let mut unplaced = self.take_up().await?;
+		let mut follower = Follower::new(chain, stop);
+		let mut over = None;
+		while let Some(step) = follower.next().await? {
+			match step {
+				Step::Rescan(view) => {
+					let now = view.block().number;
+					over.get_or_insert(now.saturating_add(MORTALITY + 1));
+					if !unplaced.is_empty() || !self.shared.adoption.is_empty() {
+						for (id, task) in persist(|| view.tasks()).await? {
+							self.adopt(&mut unplaced, id, task).await?;
+						}
+					}
+					self.prune(now).await?;
+				}
+				Step::Block(view, events) => {
+					let now = view.block().number;
+					self.shared.receipts.note(now, &events);
+					self.submitted(&mut unplaced, &view, &events).await?;
+					if over.is_some_and(|over| now >= over) {
+						for (nonce, _) in unplaced.drain() {
+							tracing::info!(order.nonce = nonce, "an order never came to the chain");
+							self.shared
+								.journal
+								.run(move |journal| journal.close_order(nonce, now))
+								.await?;
+						}
+					}
+					if now.is_multiple_of(PRUNE_EVERY) {
+						self.prune(now).await?;
+					}
+				}
+			}
+		}
+		Ok(())
+	}
+
+	/// Goes on with the orders that an earlier run left open and that are known to be on chain. Gives
+	/// those of which that is not known.
+	pub(crate) async fn take_up(&self) -> Result<HashMap<u64, Order>, PayerError> {
+		let orders = self.shared.journal.run(|journal| journal.orders()).await?;
+		let mut unplaced = HashMap::new();
+		for (nonce, order) in orders {
+			if order.prompt.is_empty() {
+				continue;
+			}
+			match order.placed {
+				Some(placed) => self.resume(nonce, order, placed).await?,
+				None => {
+					unplaced.insert(nonce, order);
+				}
+			}
+		}
+		Ok(unplaced)
+	}
+
+	async fn resume(&self, nonce: u64, order: Order, placed: Placed) -> Result<(), PayerError> {
+		let task = persist(|| self.shared.ledger.task(placed.task)).await?;
+		let open = task.filter(|task| {
+			matches!(
+				task.status,
+				TaskStatus::Queued | TaskStatus::Assigned { .. } | TaskStatus::Delivered { .. }
+			)
+		});
+		let Some(found) = open else {
+			let now = self.shared.ledger.finalized();
+			self.shared
+				.journal
+				.run(move |journal| journal.close_order(nonce, now))
+				.await?;
+			return Ok(());
+		};
+		let request = OrderRequest {
+			profile: order.profile,
+			prompt: order.prompt,
+			params: found.request.params,
+			assurance: found.request.assurance,
+			max_fee: Some(found.request.max_fee),
+		};
+		let task = Task {
+			id: placed.task,
+			request_id: placed.request_id,
+			salt: order.salt,
+			nonce,
+		};
+		self.keep_until_end(request, watch::Sender::new(Progress::default()), Some(task));
+		Ok(())
+	}
+
+	async fn submitted(
+		&self,
+		unplaced: &mut HashMap<u64, Order>,
+		view: &View,
+		events: &[Event],
+	) -> Result<(), PayerError> {
+		if unplaced.is_empty() && self.shared.adoption.is_empty() {
+			return Ok(());
+		}
+		for event in events {
+			if let Event::TaskSubmitted(event) = event
+				&& event.payer == self.account()
+				&& let Some(task) = persist(|| view.task(event.task)).await?
+			{
+				self.adopt(unplaced, event.task, task).await?;
+			}
+		}
+		Ok(())
+	}
+
+	/// As if a block showed a task, for tests without blocks.
+	#[cfg(test)]
+	pub(crate) async fn see_task(
+		&self,
+		id: TaskId,
+		task: infergrid_chain::Task,
+	) -> Result<(), PayerError> {
+		self.adopt(&mut HashMap::new(), id, task).await
+	}
+
+	/// Takes a task on chain for one of the orders that may still come, by its nonce.
+	async fn adopt(
+		&self,
+		unplaced: &mut HashMap<u64, Order>,
+		id: TaskId,
+		task: infergrid_chain::Task,
+	) -> Result<(), PayerError> {
+		if task.payer != self.account() {
+			return Ok(());
+		}
+		let nonce = task.request.user_nonce;
+		self.shared.adoption.found(nonce, id);
+		let Some(order) = unplaced.remove(&nonce) else {
+			return Ok(());
+		};
+		let placed = Placed {
+			task: id,
+			request_id: task.request.id(&self.shared.ledger.genesis()),
+		};
+		self.shared
+			.journal
+			.run(move |journal| journal.place_order(nonce, placed))
+			.await?;
+		self.shared.receipts.add(placed);
+		self.resume(nonce, order, placed).await
+	}
+
+	/// Forgets what has ended long ago.
+	async fn prune(&self, now: BlockNumber) -> Result<(), PayerError> {
+		let forgotten = self
+			.shared
+			.journal
+			.run(move |journal| {
+				journal.prune_answers(now.saturating_sub(ANSWERS_KEPT), ANSWERS_MOST)?;
+				journal.prune_orders(now, RECEIPTS_KEPT, RECEIPTS_MOST)
+			})
+			.await?;
+		if !forgotten.is_empty() {
+			tracing::info!(
+				orders = forgotten.len(),
+				"forgot orders that ended long ago"
+			);
+			self.shared.receipts.forget(&forgotten);
+		}
+		Ok(())
+	}
+
+	/// Takes no more orders, waits at most `limit` for those under way, and leaves the rest to the next
+	/// start.
+	pub async fn close(&self, limit: Duration) {
+		self.closing.cancel();
+		self.custodians.close();
+		let orders = self.custodians.len();
+		if tokio::time::timeout(limit, self.custodians.wait())
+			.await
+			.is_err()
+		{
+			tracing::warn!(
+				orders = self.custodians.len(),
+				"stopping with orders under way: start again soon, or their miners get no prompt"
+			);
+		} else if orders > 0 {
+			tracing::info!(orders, "all orders have ended");
+		}
+		self.stop.cancel();
+		self.custodians.wait().await;
+	}
+}

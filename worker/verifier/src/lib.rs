@@ -1,0 +1,27 @@
+//! The verifier's role: from the draw of a committee over the opening and one prefill to the
+//! revealed vote.
+//!
+//! A [`Verifier`] does the duties for which the chain draws it ([`Verifier::follow`]) and keeps its
+//! operator in the list of those that stand for the profile ([`Verifier::stand`]).
+//!
+//! The model is any [`Compute`](infergrid_proof::Compute), the chain any [`Ledger`], the network any
+//! [`Miners`].
+
+mod duty;
+mod error;
+mod follow;
+mod ledger;
+mod metrics;
+mod miners;
+mod opening;
+mod stand;
+#[cfg(test)]
+mod tests;
+
+mod verifier;
+
+pub use error::VerifierError;
+pub use ledger::{Ledger, Node};
+pub use metrics::VerifierMetrics;
+pub use miners::{AskError, Miners};
+pub use verifier::{Position, Verifier};

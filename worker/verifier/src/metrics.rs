@@ -1,0 +1,99 @@
+//! What a verifier counts. Everything is registered at zero.
+
+use infergrid_primitives::{Balance, audit::Verdict};
+use prometheus_client::{
+	metrics::{counter::Counter, gauge::Gauge},
+	registry::{Registry, Unit},
+};
+use std::sync::atomic::AtomicU64;
+
+const PLANCKS_PER_AIT: f64 = 1e12;
+
+/// A verifier's numbers. Clones share them.
+#[derive(Clone, Debug)]
+pub struct VerifierMetrics {
+	drawn: Counter,
+	valid: Counter,
+	invalid: Counter,
+	unavailable: Counter,
+	unproven: Counter,
+	revealed: Counter,
+	slashed: Counter<f64, AtomicU64>,
+	standing: Gauge,
+}
+
+impl VerifierMetrics {
+	/// Registers a verifier's numbers under the prefix `verifier`.
+	pub fn register(registry: &mut Registry) -> Self {
+		let registry = registry.sub_registry_with_prefix("verifier");
+		let metrics = Self {
+			drawn: Counter::default(),
+			valid: Counter::default(),
+			invalid: Counter::default(),
+			unavailable: Counter::default(),
+			unproven: Counter::default(),
+			revealed: Counter::default(),
+			slashed: Counter::default(),
+			standing: Gauge::default(),
+		};
+		registry.register(
+			"duties",
+			"Committees for which this verifier was drawn while it ran",
+			metrics.drawn.clone(),
+		);
+		for (name, help, counter) in [
+			("votes_valid", "Answers found right", &metrics.valid),
+			("votes_invalid", "Answers found wrong", &metrics.invalid),
+			(
+				"votes_unavailable",
+				"Answers that their miners did not open",
+				&metrics.unavailable,
+			),
+			(
+				"votes_unproven",
+				"Answers that could not be examined here",
+				&metrics.unproven,
+			),
+		] {
+			registry.register(name, help, counter.clone());
+		}
+		registry.register("votes_revealed", "Votes on chain", metrics.revealed.clone());
+		registry.register_with_unit(
+			"slashed",
+			"Taken from the bond by audits",
+			Unit::Other("ait".into()),
+			metrics.slashed.clone(),
+		);
+		registry.register(
+			"in_good_standing",
+			"1 while the chain may draw this verifier, 0 while it will not",
+			metrics.standing.clone(),
+		);
+		metrics
+	}
+
+	pub(crate) fn drawn(&self) {
+		self.drawn.inc();
+	}
+
+	pub(crate) fn examined(&self, verdict: Verdict) {
+		match verdict {
+			Verdict::Valid => self.valid.inc(),
+			Verdict::Invalid => self.invalid.inc(),
+			Verdict::Unavailable => self.unavailable.inc(),
+			Verdict::Unproven => self.unproven.inc(),
+		};
+	}
+
+	pub(crate) fn revealed(&self) {
+		self.revealed.inc();
+	}
+
+	pub(crate) fn slashed(&self, amount: Balance) {
+		self.slashed.inc_by(amount as f64 / PLANCKS_PER_AIT);
+	}
+
+	pub(crate) fn standing(&self, good: bool) {
+		self.standing.set(good.into());
+	}
+}

@@ -1,0 +1,343 @@
+//! A chain and miners that do what a test says, and a verifier among them.
+
+use crate::{AskError, Ledger, Miners, Position, Verifier, VerifierMetrics};
+use async_trait::async_trait;
+use infergrid_chain::{
+	Audit, Duty, Offer, OfferTerms, Phase, ReadError, Served, SubmitError, Task, TaskStatus,
+};
+use infergrid_journal::Journal;
+use infergrid_keys::Key;
+use infergrid_primitives::{
+	AccountBytes, AuditId, BlockNumber, Hash, TaskId, WorkerKey,
+	audit::Vote,
+	market::{Price, Work},
+	request::{
+		Assurance, Opening, Payment, PromptCommitment, Receipt, Request, SamplingParams,
+		commit_tokens, sampler_seed,
+	},
+	trace,
+};
+use infergrid_proof::{
+	Assignment,
+	fake::{Echo, EchoModel},
+	generate,
+};
+use infergrid_swarm::{NodeSecret, OpeningRequest, PeerAddress};
+use std::{
+	collections::{HashMap, VecDeque},
+	ops::ControlFlow,
+	sync::{Arc, Mutex, MutexGuard},
+	time::Duration,
+};
+use tokio::sync::watch;
+
+pub(super) const GENESIS: Hash = [9; 32];
+pub(super) const OPERATOR: AccountBytes = [21; 32];
+pub(super) const MINER: AccountBytes = [7; 32];
+pub(super) const OTHER_MINER: AccountBytes = [8; 32];
+pub(super) const PROFILE: Hash = [3; 32];
+pub(super) const UNTIL: BlockNumber = 60;
+pub(super) const DUTY: Duty = Duty {
+	audit: 4,
+	task: 1,
+	round: 0,
+};
+const ASSIGNED_AT: BlockNumber = 10;
+const PRICE: Price = Price {
+	input: 1_000,
+	output: 2_000,
+};
+
+#[derive(Debug)]
+pub(super) struct State {
+	pub(super) audit: Audit,
+	pub(super) work: Option<(Task, Receipt)>,
+	pub(super) offers: HashMap<AccountBytes, Offer>,
+	pub(super) commitments: Vec<Hash>,
+	pub(super) votes: Vec<(Vote, Hash)>,
+	/// How the next submissions end, before those that succeed.
+	pub(super) refusals: VecDeque<SubmitError>,
+}
+
+#[derive(Debug)]
+pub(super) struct FakeLedger {
+	finalized: watch::Sender<BlockNumber>,
+	state: Mutex<State>,
+}
+
+impl FakeLedger {
+	pub(super) fn state(&self) -> MutexGuard<'_, State> {
+		self.state.lock().unwrap()
+	}
+
+	pub(super) fn finalize(&self, block: BlockNumber) {
+		self.finalized.send_replace(block);
+	}
+
+	fn submit(&self, change: impl FnOnce(&mut State)) -> Result<(), SubmitError> {
+		let mut state = self.state();
+		match state.refusals.pop_front() {
+			Some(error) => Err(error),
+			None => {
+				change(&mut state);
+				Ok(())
+			}
+		}
+	}
+}
+
+#[async_trait]
+impl Ledger for FakeLedger {
+	fn genesis(&self) -> Hash {
+		GENESIS
+	}
+
+	fn worker(&self) -> WorkerKey {
+		[22; 32]
+	}
+
+	fn finalized(&self) -> BlockNumber {
+		*self.finalized.borrow()
+	}
+
+	async fn reach(&self, block: BlockNumber) -> Result<(), ReadError> {
+		let mut finalized = self.finalized.subscribe();
+		let reached = finalized.wait_for(|reached| *reached >= block).await;
+		reached.map(drop).map_err(|_| ReadError::Closed)
+	}
+
+	async fn block_hash(&self, block: BlockNumber) -> Result<Hash, ReadError> {
+		Ok([block as u8; 32])
+	}
+
+	async fn audit(&self, _: AuditId) -> Result<Option<Audit>, ReadError> {
+		Ok(Some(self.state().audit.clone()))
+	}
+
+	async fn work(&self, _: TaskId) -> Result<Option<(Task, Receipt, Option<Vec<u8>>)>, ReadError> {
+		let work = self.state().work.clone();
+		Ok(work.map(|(task, receipt)| (task, receipt, None)))
+	}
+
+	async fn offer(
+		&self,
+		_: &Hash,
+		miner: &AccountBytes,
+		_: BlockNumber,
+	) -> Result<Option<Offer>, ReadError> {
+		Ok(self.state().offers.get(miner).cloned())
+	}
+
+	async fn offers(&self, _: &Hash) -> Result<Vec<(AccountBytes, Offer)>, ReadError> {
+		Ok(self.state().offers.clone().into_iter().collect())
+	}
+
+	async fn commitment(&self, _: AuditId, _: &AccountBytes) -> Result<Option<Hash>, ReadError> {
+		Ok(self.state().commitments.last().copied())
+	}
+
+	async fn has_voted(&self, _: AuditId, _: &AccountBytes) -> Result<bool, ReadError> {
+		Ok(!self.state().votes.is_empty())
+	}
+
+	async fn commit(
+		&self,
+		_: AuditId,
+		commitment: &Hash,
+		_: BlockNumber,
+	) -> Result<(), SubmitError> {
+		self.submit(|state| state.commitments.push(*commitment))
+	}
+
+	async fn reveal(
+		&self,
+		_: AuditId,
+		vote: &Vote,
+		salt: &Hash,
+		_: BlockNumber,
+	) -> Result<(), SubmitError> {
+		self.submit(|state| state.votes.push((vote.clone(), *salt)))
+	}
+}
+
+/// What each miner answers; nobody else is reached.
+#[derive(Debug, Default)]
+pub(super) struct FakeMiners {
+	answers: Mutex<HashMap<String, Result<Opening, AskError>>>,
+}
+
+impl FakeMiners {
+	pub(super) fn set(&self, miner: &AccountBytes, answer: Result<Opening, AskError>) {
+		let address = hex::encode(miner);
+		self.answers.lock().unwrap().insert(address, answer);
+	}
+}
+
+#[async_trait]
+impl Miners for FakeMiners {
+	fn peer(&self) -> Vec<u8> {
+		vec![1]
+	}
+
+	async fn opening(&self, miner: &PeerAddress, _: OpeningRequest) -> Result<Opening, AskError> {
+		let answers = self.answers.lock().unwrap();
+		let unreached = || Err(AskError::Unreached("no route".into()));
+		answers
+			.get(&miner.address)
+			.cloned()
+			.unwrap_or_else(unreached)
+	}
+}
+
+pub(super) struct Scene {
+	pub(super) ledger: Arc<FakeLedger>,
+	pub(super) miners: Arc<FakeMiners>,
+	pub(super) model: Arc<Echo>,
+	pub(super) verifier: Arc<Verifier>,
+	pub(super) opening: Opening,
+	_directory: tempfile::TempDir,
+}
+
+/// An honest answer of a counting model, its receipt and its opening.
+fn answer(model: &Echo) -> (Task, Receipt, Opening) {
+	let prompt = vec![10, 20, 30];
+	let salt = [5; 32];
+	let params = SamplingParams::greedy(40);
+	let request = Request {
+		profile: PROFILE,
+		params: params.clone(),
+		prompt: PromptCommitment::Salted {
+			commitment: commit_tokens(&GENESIS, &salt, &prompt),
+			n_prompt: 3,
+		},
+		max_fee: 1_000_000,
+		user_nonce: 1,
+		payment: Payment::Task(1),
+		assurance: Assurance::Always,
+	};
+	let request_id = request.id(&GENESIS);
+	let anchor = [ASSIGNED_AT as u8; 32];
+	let profile = model.profile();
+	let assignment = Assignment {
+		prompt: prompt.clone(),
+		params,
+		seed: sampler_seed(&GENESIS, &request_id, &anchor, &PROFILE),
+		proof: profile.proof,
+		context: profile.context,
+	};
+	let answer = generate(&EchoModel, &assignment, &mut |_| ControlFlow::Continue(())).unwrap();
+	let output_salt = [6; 32];
+	let (tokens, proofs) = (answer.tokens, answer.proofs);
+	let receipt = Receipt {
+		request_id,
+		miner: MINER,
+		worker_key: [1; 32],
+		n_prompt: 3,
+		n_out: tokens.len() as u32,
+		finish: answer.finish,
+		output_commit: commit_tokens(&GENESIS, &output_salt, &tokens),
+		trace_root: trace::answer_root(&GENESIS, &tokens, &proofs, profile.proof.chunk).unwrap(),
+		fee: PRICE.fee(3, tokens.len() as u32),
+		ttft_ms: 1,
+		total_ms: 2,
+	};
+	let task = Task {
+		payer: [1; 32],
+		request,
+		status: TaskStatus::Delivered {
+			miner: MINER,
+			fee: receipt.fee,
+			assigned_at: ASSIGNED_AT,
+			audit: DUTY.audit,
+		},
+		submitted_at: 5,
+		expires_at: 200,
+	};
+	let opening = Opening {
+		prompt_salt: salt,
+		prompt,
+		output_salt,
+		output: tokens,
+		proofs,
+	};
+	(task, receipt, opening)
+}
+
+fn offer(miner: &AccountBytes) -> (AccountBytes, Offer) {
+	let peer = NodeSecret::new(*miner).peer_id().unwrap();
+	let terms = OfferTerms {
+		price: PRICE,
+		capacity: 4,
+		peer: peer.to_bytes(),
+		address: hex::encode(miner).into_bytes(),
+	};
+	(*miner, Offer { terms, in_use: 0 })
+}
+
+/// A verifier that is drawn for an honest answer, whose miner opens it; another miner refuses.
+pub(super) fn scene() -> Scene {
+	let model = Arc::new(Echo::new());
+	let (task, receipt, opening) = answer(&model);
+	let state = State {
+		audit: Audit {
+			work: Work {
+				task: DUTY.task,
+				profile: PROFILE,
+				miner: MINER,
+				payer: [1; 32],
+				fee: receipt.fee,
+				tokens: 43,
+				always: true,
+			},
+			included_at: 20,
+			phase: Phase::Committing {
+				round: DUTY.round,
+				randomness: [4; 32],
+				committee: vec![OPERATOR],
+				until: UNTIL,
+			},
+		},
+		work: Some((task, receipt)),
+		offers: HashMap::from([offer(&MINER), offer(&OTHER_MINER)]),
+		commitments: Vec::new(),
+		votes: Vec::new(),
+		refusals: VecDeque::new(),
+	};
+	let ledger = Arc::new(FakeLedger {
+		finalized: watch::Sender::new(30),
+		state: Mutex::new(state),
+	});
+	let miners = Arc::new(FakeMiners::default());
+	miners.set(&MINER, Ok(opening.clone()));
+	miners.set(&OTHER_MINER, Err(AskError::Refused("unknown".into())));
+
+	let directory = tempfile::tempdir().unwrap();
+	let key = Key::from_uri("//Charlie//worker").unwrap();
+	let path = directory.path().join("journal.redb");
+	let journal = Journal::create(&path, &GENESIS, key.clone()).unwrap();
+	let position = Position {
+		key,
+		operator: OPERATOR,
+		served: Served {
+			id: PROFILE,
+			profile: model.profile(),
+		},
+		block_time: Duration::from_secs(3),
+		metrics: VerifierMetrics::register(&mut Default::default()),
+	};
+	let verifier = Verifier::new(
+		ledger.clone(),
+		miners.clone(),
+		model.clone(),
+		journal,
+		position,
+	);
+	Scene {
+		ledger,
+		miners,
+		model,
+		verifier,
+		opening,
+		_directory: directory,
+	}
+}
