@@ -148,6 +148,10 @@ async fn on_signals(stop: CancellationToken) -> Failure {
 		Err(error) => Failure::internal(anyhow!(error).context("cannot receive signals")),
 		Ok(()) => {
 			crate::dev::kill_leftovers();
+			#[expect(
+				clippy::exit,
+				reason = "told twice to stop: nothing else is waited for"
+			)]
 			std::process::exit(130)
 		}
 	}

@@ -194,6 +194,10 @@ impl Journal {
 
 	/// Records what `make` gives under `key`, unless something is there; what is there is compared by
 	/// `same`. Check and record are one exclusive transaction, and `make` runs inside it.
+	#[expect(
+		clippy::too_many_arguments,
+		reason = "a table, a key, and the three questions that a record answers"
+	)]
 	pub(crate) fn record<K, V>(
 		&self,
 		table: TableDefinition<'static, K, &'static [u8]>,

@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods, reason = "a test may spawn")]
+
 use crate::{
 	Answer, Ballot, Journal, JournalError, OpenError, Order, Placed, Recorded,
 	format::{self, FORMAT},

@@ -105,7 +105,8 @@ impl Miner {
 					self.close(event.task, now).await?;
 				}
 				Event::TaskSettled(event) if event.miner == self.operator => {
-					if self.close(event.task, now).await? {
+					let known = self.close(event.task, now).await?;
+					if known {
 						tracing::info!(task = event.task, earned = event.shares.miner, "paid");
 						self.metrics.paid(event.shares.miner);
 					}
