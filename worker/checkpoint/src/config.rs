@@ -159,6 +159,7 @@ pub struct SamplingDefaults {
 }
 
 /// What the configuration files say.
+#[derive(Debug)]
 pub(crate) struct Read {
 	pub(crate) config: ModelConfig,
 	/// Ids that end an answer.

@@ -159,9 +159,9 @@ fn generation_config_decides_what_ends_an_answer() {
 	fs::write(directory.path().join("config.json"), BASE).unwrap();
 	let generation = directory.path().join("generation_config.json");
 	fs::write(&generation, r#"{"eos_token_id": [7, 3, 7]}"#).unwrap();
-	assert_eq!(read(directory.path()).unwrap().1, [3, 7]);
+	assert_eq!(read(directory.path()).unwrap().eos, [3, 7]);
 	fs::write(&generation, r#"{"temperature": 0.6}"#).unwrap();
-	assert_eq!(read(directory.path()).unwrap().1, [2]);
+	assert_eq!(read(directory.path()).unwrap().eos, [2]);
 	fs::write(&generation, "{").unwrap();
 	assert!(
 		read(directory.path())

@@ -22,7 +22,9 @@ mod weights;
 pub use chat::{ChatMessage, ChatTemplate, FIXED_DATE, RenderOptions, TemplateError};
 pub use config::{Family, ModelConfig, RopeScaling, SamplingDefaults};
 pub use error::CheckpointError;
-pub use manifest::{ManifestError, known_manifest, manifest_json, manifest_of, verify_manifest};
+pub use manifest::{
+	ManifestError, known_manifest, manifest_json, manifest_of, read_manifest, verify_manifest,
+};
 pub use tokenizer::{StopMatcher, TextStream, Tokenizer, TokenizerError};
 pub use weights::{Dtype, RawTensor, Weights, WeightsError};
 

@@ -84,16 +84,7 @@ pub fn known_manifest(
 	if !path.is_file() {
 		return manifest_of(directory, config, licence);
 	}
-	let read = |source| ManifestError::Read {
-		path: path.clone(),
-		source,
-	};
-	let manifest = parse(&fs::read(&path).map_err(read)?, licence).map_err(|reason| {
-		ManifestError::Malformed {
-			path: path.clone(),
-			reason,
-		}
-	})?;
+	let manifest = read_manifest(&path, licence)?;
 	for file in &manifest.files {
 		let name = String::from_utf8_lossy(&file.path).into_owned();
 		if NAMES.contains(&name.as_str()) && hash(directory, name.clone())? != *file {
@@ -118,6 +109,18 @@ pub fn known_manifest(
 		}),
 		None => Ok(manifest),
 	}
+}
+
+/// The published manifest in the file `path`.
+pub fn read_manifest(path: &Path, licence: &str) -> Result<Manifest, ManifestError> {
+	let read = |source| ManifestError::Read {
+		path: path.to_path_buf(),
+		source,
+	};
+	parse(&fs::read(path).map_err(read)?, licence).map_err(|reason| ManifestError::Malformed {
+		path: path.to_path_buf(),
+		reason,
+	})
 }
 
 /// A manifest as it is published.

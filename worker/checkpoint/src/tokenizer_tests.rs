@@ -10,7 +10,7 @@ fn bytes_tokenizer() -> Tokenizer {
 	let stand_ins: Vec<u32> = (256..256 + others.len() as u32).collect();
 	let mut letters: Vec<(u32, u32)> = printable.drain(..).map(|byte| (byte, byte)).collect();
 	letters.extend(others.into_iter().zip(stand_ins));
-	let vocab: serde_json::Map<String, Value> = letters
+	let vocab: serde_json::Map<String, serde_json::Value> = letters
 		.into_iter()
 		.map(|(byte, shown)| (char::from_u32(shown).unwrap().to_string(), json!(byte)))
 		.collect();
@@ -30,7 +30,9 @@ fn bytes_tokenizer() -> Tokenizer {
 			"byte_fallback": false, "vocab": vocab, "merges": []}
 	});
 	fs::write(directory.path().join("tokenizer.json"), content.to_string()).unwrap();
-	Tokenizer::read(directory.path()).unwrap().unwrap()
+	Tokenizer::read(directory.path(), &Default::default())
+		.unwrap()
+		.unwrap()
 }
 
 fn streamed(tokenizer: &Tokenizer, ids: &[TokenId]) -> Vec<String> {
@@ -106,8 +108,14 @@ fn stops_at_the_token_that_completes_the_string() {
 #[test]
 fn a_broken_file_is_named() {
 	let directory = tempfile::tempdir().unwrap();
-	assert!(Tokenizer::read(directory.path()).unwrap().is_none());
+	assert!(
+		Tokenizer::read(directory.path(), &Default::default())
+			.unwrap()
+			.is_none()
+	);
 	fs::write(directory.path().join("tokenizer.json"), "{}").unwrap();
-	let message = Tokenizer::read(directory.path()).unwrap_err().to_string();
+	let message = Tokenizer::read(directory.path(), &Default::default())
+		.unwrap_err()
+		.to_string();
 	assert!(message.contains("tokenizer.json"), "{message}");
 }

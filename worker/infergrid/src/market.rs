@@ -55,7 +55,7 @@ impl GridMarket {
 		for directory in directories {
 			let checkpoint = Checkpoint::open(directory).map_err(Failure::config)?;
 			checkpoint.tokenizer().map_err(Failure::config)?;
-			let model = crate::engine::manifest(directory)?.id();
+			let model = crate::engine::known_manifest(directory)?.id();
 			tracing::info!(model = %hex::encode(model), directory = %directory.display(), "knows a model");
 			checkpoints.insert(model, Arc::new(checkpoint));
 		}
