@@ -17,7 +17,7 @@ pub(crate) fn read_text(changes: &str) -> Result<(ModelConfig, Vec<TokenId>), Ch
 	}
 	let directory = tempfile::tempdir().unwrap();
 	fs::write(directory.path().join("config.json"), config.to_string()).unwrap();
-	read(directory.path())
+	read(directory.path()).map(|read| (read.config, read.eos))
 }
 
 fn config(changes: Value) -> ModelConfig {

@@ -1,13 +1,8 @@
 //! `tokenizer.json`: text to token ids and back, whole or as a stream.
 
-use crate::{CheckpointError, files};
+use crate::{CheckpointError, files, tokens::TokenizerConfig};
 use infergrid_primitives::TokenId;
-use serde_json::Value;
 use std::{fmt, path::Path, sync::Arc};
-
-/// A token that never completes a character is given up after this many more tokens: four bytes are
-/// the longest character of UTF-8.
-const MAX_PENDING: usize = 8;
 
 /// Text could not be turned into token ids, or back.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +24,15 @@ pub enum TokenizerError {
 
 /// A tokenizer. Clones share it.
 #[derive(Clone)]
-pub struct Tokenizer(Arc<tokenizers::Tokenizer>);
+pub struct Tokenizer(Arc<Inner>);
+
+struct Inner {
+	tokenizer: tokenizers::Tokenizer,
+	/// The same, for which control tokens are text.
+	plain: tokenizers::Tokenizer,
+	/// Texts of control tokens, the longest first.
+	controls: Vec<String>,
+}
 
 impl fmt::Debug for Tokenizer {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,7 +44,10 @@ impl fmt::Debug for Tokenizer {
 
 impl Tokenizer {
 	/// Reads `tokenizer.json` in `directory`; `None` when there is none.
-	pub(crate) fn read(directory: &Path) -> Result<Option<Self>, CheckpointError> {
+	pub(crate) fn read(
+		directory: &Path,
+		config: &TokenizerConfig,
+	) -> Result<Option<Self>, CheckpointError> {
 		let path = directory.join("tokenizer.json");
 		let Some(bytes) = files::read(&path, files::TOKENIZER_LIMIT)? else {
 			return Ok(None);
@@ -59,23 +65,49 @@ impl Tokenizer {
 				path: path.display().to_string(),
 				reason: error.to_string(),
 			})?;
-		Ok(Some(Self(Arc::new(tokenizer))))
+		config
+			.add_tokens(&mut tokenizer)
+			.map_err(|reason| TokenizerError::Load {
+				path: path.display().to_string(),
+				reason,
+			})?;
+		let mut plain = tokenizer.clone();
+		plain.set_encode_special_tokens(true);
+		let mut controls: Vec<_> = tokenizer
+			.get_added_tokens_decoder()
+			.into_values()
+			.filter(|token| token.special && !token.content.is_empty())
+			.map(|token| token.content)
+			.collect();
+		// Of two that begin alike the longer one is meant.
+		controls.sort_unstable_by_key(|control| std::cmp::Reverse(control.len()));
+		Ok(Some(Self(Arc::new(Inner {
+			tokenizer,
+			plain,
+			controls,
+		}))))
+	}
+
+	/// Texts that become control tokens.
+	pub(crate) fn controls(&self) -> &[String] {
+		&self.0.controls
+	}
+
+	/// Token ids of `text` in which nothing becomes a control token.
+	pub(crate) fn encode_plain(&self, text: &str) -> Result<Vec<TokenId>, TokenizerError> {
+		encode(&self.0.plain, text, false)
 	}
 
 	/// Token ids of `text`; `special` adds what the model wants around a plain text, such as a
 	/// beginning-of-sequence token. The chat template writes those itself.
 	pub fn encode(&self, text: &str, special: bool) -> Result<Vec<TokenId>, TokenizerError> {
-		self.0
-			.encode_fast(text, special)
-			.map(|encoding| encoding.get_ids().to_vec())
-			.map_err(|error| TokenizerError::Encode {
-				reason: error.to_string(),
-			})
+		encode(&self.0.tokenizer, text, special)
 	}
 
 	/// Text of `ids`, special tokens left out.
 	pub fn decode(&self, ids: &[TokenId]) -> Result<String, TokenizerError> {
 		self.0
+			.tokenizer
 			.decode(ids, true)
 			.map_err(|error| TokenizerError::Decode {
 				reason: error.to_string(),
@@ -84,64 +116,73 @@ impl Tokenizer {
 
 	/// The id of the token written `token`, special tokens included.
 	pub fn id(&self, token: &str) -> Option<TokenId> {
-		self.0.token_to_id(token)
+		self.0.tokenizer.token_to_id(token)
 	}
 
 	/// Entries of the vocabulary, added tokens included.
 	pub fn vocab_size(&self) -> usize {
-		self.0.get_vocab_size(true)
+		self.0.tokenizer.get_vocab_size(true)
 	}
 
 	/// Starts turning a stream of ids into text.
 	pub fn stream(&self) -> TextStream {
 		TextStream {
 			tokenizer: self.clone(),
-			window: Vec::new(),
-			shown: 0,
-			tail: String::new(),
+			ids: Vec::new(),
+			prefix: String::new(),
+			prefix_index: 0,
 		}
 	}
 }
 
-/// Turns ids into text as they come, never giving out half a character.
+fn encode(
+	tokenizer: &tokenizers::Tokenizer,
+	text: &str,
+	special: bool,
+) -> Result<Vec<TokenId>, TokenizerError> {
+	tokenizer
+		.encode_fast(text, special)
+		.map(|encoding| encoding.get_ids().to_vec())
+		.map_err(|error| TokenizerError::Encode {
+			reason: error.to_string(),
+		})
+}
+
+/// Turns ids into text as they come, never giving out half a character: the library's own way.
 #[derive(Clone, Debug)]
 pub struct TextStream {
 	tokenizer: Tokenizer,
-	// The last ids whose text was given out, for context, then those whose text was not.
-	window: Vec<TokenId>,
-	shown: usize,
-	// Text of the shown part of the window.
-	tail: String,
+	/// Ids whose text matters for what comes next.
+	ids: Vec<TokenId>,
+	/// Text of the first `prefix_index` of them, which was given out.
+	prefix: String,
+	prefix_index: usize,
 }
 
 impl TextStream {
 	/// The text that `id` completes; empty while a character is unfinished.
 	pub fn push(&mut self, id: TokenId) -> Result<String, TokenizerError> {
-		self.window.push(id);
-		let text = self.tokenizer.decode(&self.window)?;
-		let unfinished = text.ends_with(char::REPLACEMENT_CHARACTER);
-		if unfinished && self.window.len() - self.shown <= MAX_PENDING {
-			return Ok(String::new());
-		}
-		self.give(&text)
+		let text = tokenizers::tokenizer::step_decode_stream(
+			&self.tokenizer.0.tokenizer,
+			vec![id],
+			true,
+			&mut self.ids,
+			&mut self.prefix,
+			&mut self.prefix_index,
+		);
+		text.map(Option::unwrap_or_default)
+			.map_err(|error| TokenizerError::Decode {
+				reason: error.to_string(),
+			})
 	}
 
 	/// What is left when no more ids come: a broken character shows as U+FFFD.
-	pub fn finish(mut self) -> Result<String, TokenizerError> {
-		let text = self.tokenizer.decode(&self.window)?;
-		self.give(&text)
-	}
-
-	fn give(&mut self, text: &str) -> Result<String, TokenizerError> {
-		// A decoder that rewrites what was already given out shows nothing rather than a repeat.
-		let new = text
-			.strip_prefix(self.tail.as_str())
+	pub fn finish(self) -> Result<String, TokenizerError> {
+		let text = self.tokenizer.decode(&self.ids)?;
+		Ok(text
+			.strip_prefix(self.prefix.as_str())
 			.unwrap_or_default()
-			.to_owned();
-		self.window.drain(..self.shown);
-		self.shown = self.window.len();
-		self.tail = self.tokenizer.decode(&self.window)?;
-		Ok(new)
+			.to_owned())
 	}
 }
 
@@ -186,47 +227,6 @@ impl StopMatcher {
 		self.text.drain(..keep);
 		Ok(found)
 	}
-}
-
-/// The parts of `tokenizer_config.json` that the chat template needs.
-#[derive(Debug, Default)]
-pub(crate) struct TokenizerConfig {
-	pub(crate) chat_template: Option<String>,
-	/// `bos_token`, `eos_token` and their like, by name.
-	pub(crate) tokens: Vec<(&'static str, String)>,
-}
-
-/// Reads `tokenizer_config.json` in `directory`; `None` when there is none.
-pub(crate) fn read_config(directory: &Path) -> Result<Option<TokenizerConfig>, CheckpointError> {
-	let path = directory.join("tokenizer_config.json");
-	let Some(value) = files::read_json::<Value>(&path)? else {
-		return Ok(None);
-	};
-	let text = |value: &Value| value.as_str().map(str::to_owned);
-	let chat_template = value
-		.get("chat_template")
-		.and_then(|template| match template {
-			Value::Array(named) => named
-				.iter()
-				.find(|entry| entry.get("name").and_then(Value::as_str) == Some("default"))
-				.and_then(|entry| entry.get("template"))
-				.and_then(text),
-			other => text(other),
-		});
-	let tokens = ["bos_token", "eos_token", "unk_token", "pad_token"]
-		.into_iter()
-		.filter_map(|name| {
-			let token = value.get(name)?;
-			Some((
-				name,
-				text(token).or_else(|| token.get("content").and_then(text))?,
-			))
-		})
-		.collect();
-	Ok(Some(TokenizerConfig {
-		chat_template,
-		tokens,
-	}))
 }
 
 #[cfg(test)]

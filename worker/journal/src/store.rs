@@ -157,6 +157,18 @@ impl Journal {
 		Ok(self)
 	}
 
+	/// Hands the journal over to another key. Whatever the present one has signed must be over: nobody
+	/// will answer for it any more.
+	pub fn hand_over(self, key: Key) -> Result<Self, JournalError> {
+		let account = key.public();
+		self.write(|transaction| {
+			let mut meta = transaction.open_table(META)?;
+			meta.insert("key", account.as_slice())?;
+			Ok(())
+		})?;
+		Ok(Self { key, ..self })
+	}
+
 	/// The key that signs.
 	pub(crate) fn key(&self) -> &Key {
 		&self.key

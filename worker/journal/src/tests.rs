@@ -167,6 +167,24 @@ fn another_chain_or_key_is_refused() {
 }
 
 #[test]
+fn a_journal_that_is_handed_over_belongs_to_the_new_key_alone() {
+	let directory = tempfile::tempdir().unwrap();
+	let journal = create(directory.path()).hand_over(key(2)).unwrap();
+	let Recorded::New(delivery) = sign(&journal, 1, 1) else {
+		panic!("it is new")
+	};
+	let payload = receipt(1).payload(&GENESIS);
+	assert!(verify(&key(2).public(), &payload, &delivery.signature));
+	drop(journal);
+	let open = |seed| Journal::open(&path(directory.path()), &GENESIS, key(seed));
+	assert!(matches!(
+		open(1),
+		Err(OpenError::Foreign { what: "key", .. })
+	));
+	drop(open(2).unwrap());
+}
+
+#[test]
 fn a_lost_journal_is_not_made_anew_in_silence_and_none_is_made_over_another() {
 	let directory = tempfile::tempdir().unwrap();
 	let path = path(directory.path());
