@@ -29,9 +29,12 @@ const PASSES: usize = 3;
 const PAIRS: usize = 2;
 /// Tokens that are timed together while decoding.
 const DECODE_WINDOW: usize = 8;
-/// Tokens read and written to find out how fast a model is.
+/// Tokens read at once to find out how fast a model is, and written in a row.
 const CALIBRATION_PROMPT: usize = 64;
-const CALIBRATION_ANSWER: usize = 16;
+const CALIBRATION_ANSWER: usize = 4;
+/// Repetitions of each at most, which are left out where one takes long.
+const CALIBRATION_PASSES: usize = 4;
+const CALIBRATION_TIME: Duration = Duration::from_millis(500);
 /// Tokens that lie before those written meanwhile: the more, the slower.
 const CALIBRATION_DEPTH: usize = 1_024;
 const BANDWIDTH_BLOCK: usize = 1 << 16;
@@ -136,9 +139,9 @@ impl Engine {
 			self.extend(&prompt, &mut self.cache(prompt.len()))
 				.map(drop)
 		};
-		// Once without the clock: pages are mapped, kernels are tuned.
-		read()?;
-		let prefill = self.best_time(2, read)?;
+		// Once without the clock, and short: pages are mapped, kernels are tuned.
+		self.extend(&prompt[..1], &mut self.cache(1))?;
+		let prefill = self.best_time_soon(read)?;
 		let decode = self.seconds_at_depth(CALIBRATION_DEPTH.min(half))?;
 		Ok(Speed {
 			prefill: prompt.len() as f64 / prefill.as_secs_f64(),
@@ -148,7 +151,8 @@ impl Engine {
 
 	/// Seconds for a token after `depth` others, the choice of it included.
 	fn seconds_at_depth(&self, depth: usize) -> Result<f64, ComputeError> {
-		let count = CALIBRATION_ANSWER.min(self.config().context.saturating_sub(depth).max(1));
+		let room = self.config().context.saturating_sub(depth);
+		let count = CALIBRATION_ANSWER.min(room);
 		let mut params = SamplingParams::greedy(1);
 		params.temperature_micros = MICROS;
 		let noise = Noise::new(&[7; 32]);
@@ -156,16 +160,32 @@ impl Engine {
 		// What the cache holds does not matter for the time, so nothing is computed for it.
 		cache.advance(depth - 1);
 		let mut hidden = self.extend(&self.some_tokens(1), &mut cache)?;
-		let window = DECODE_WINDOW.min(count);
-		let best = self.best_time((count / window).max(1), || {
-			for step in 0..window as u32 {
+		let best = self.best_time_soon(|| {
+			cache.truncate(depth);
+			for step in 0..count as u32 {
 				let logits = self.logits(&hidden)?;
 				let token = sampler::choose(&logits, &History::default(), &params, &noise, step)?;
 				hidden = self.extend(&[token], &mut cache)?;
 			}
 			Ok(())
 		})?;
-		Ok(best.as_secs_f64() / window as f64)
+		Ok(best.as_secs_f64() / count as f64)
+	}
+
+	/// The best time of some runs of `work`, of which none is begun after [`CALIBRATION_TIME`].
+	fn best_time_soon(
+		&self,
+		mut work: impl FnMut() -> Result<(), ComputeError>,
+	) -> Result<Duration, ComputeError> {
+		let started = Instant::now();
+		let mut best = Duration::MAX;
+		for pass in 0..CALIBRATION_PASSES {
+			if pass > 0 && started.elapsed() > CALIBRATION_TIME {
+				break;
+			}
+			best = best.min(self.best_time(1, &mut work)?);
+		}
+		Ok(best)
 	}
 
 	/// Ids spread over the vocabulary that end no answer.
