@@ -18,6 +18,7 @@ use infergrid_keys::{KeySource, Secret};
 use infergrid_payer::{Node, Payer, Terms};
 use infergrid_primitives::request::Assurance;
 use infergrid_swarm::{NodeSecret, Swarm, SwarmConfig};
+use prometheus_client::registry::Registry;
 use serde::Serialize;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
@@ -221,7 +222,13 @@ pub(crate) async fn run(args: GatewayArgs, context: Context) -> Result<(), Failu
 	let router = infergrid_gateway::router(http, market);
 	tracing::info!(gateway.url = %format!("http://{address}"), "serving");
 	let mut crew = Crew::new(context.stop.clone());
-	metrics_server(&mut crew, settings.metrics.as_deref(), registry, &context.stop).await?;
+	metrics_server(
+		&mut crew,
+		settings.metrics.as_deref(),
+		registry,
+		&context.stop,
+	)
+	.await?;
 	let stop = context.stop.clone();
 	crew.spawn("the HTTP server", async move {
 		infergrid_gateway::serve(listener, router, connections, stop.cancelled_owned())

@@ -181,9 +181,7 @@ fn sampling(suggested: &Suggested) -> SamplingDefaults {
 		temperature_micros: suggested
 			.temperature
 			.and_then(|temperature| micros(temperature, 0.0..=2e6)),
-		top_p_micros: suggested
-			.top_p
-			.and_then(|top_p| micros(top_p, 1.0..=1e6)),
+		top_p_micros: suggested.top_p.and_then(|top_p| micros(top_p, 1.0..=1e6)),
 		top_k: suggested.top_k,
 	}
 }
