@@ -65,6 +65,7 @@ pub enum TemplateError {
 /// A compiled chat template.
 pub struct ChatTemplate {
 	environment: Environment<'static>,
+	source: String,
 	tokens: Vec<(&'static str, String)>,
 }
 
@@ -119,13 +120,19 @@ impl ChatTemplate {
 				Err(Error::new(ErrorKind::InvalidOperation, "raised").with_source(Raised(message)))
 			},
 		);
+		let source = python::source(&source);
 		environment
-			.add_template_owned(NAME, python::source(&source))
+			.add_template_owned(NAME, source.clone())
 			.map_err(TemplateError::Compile)?;
 		Ok(Self {
 			environment,
+			source,
 			tokens,
 		})
+	}
+
+	pub(crate) fn source(&self) -> &str {
+		&self.source
 	}
 
 	/// The text of a conversation.

@@ -279,6 +279,8 @@ pub(crate) fn read(directory: &Path) -> Result<Read, CheckpointError> {
 			}
 		}
 	}
+	eos.sort_unstable();
+	eos.dedup();
 	Ok(Read {
 		config,
 		eos,

@@ -139,8 +139,9 @@ fn refuses_what_it_cannot_run() {
 		(json!({"rope_theta": -1.0}), "rope_theta is -1"),
 		(
 			json!({"eos_token_id": [2, 100]}),
-			"100 is outside the vocabulary",
+			"is 100, which is no token of the vocabulary",
 		),
+		(json!({"eos_token_id": -1}), "eos_token_id is -1"),
 		(json!({"vocab_size": -1}), "invalid value"),
 		(
 			json!({"model_type": "qwen2", "use_sliding_window": true, "layer_types": []}),

@@ -15,6 +15,7 @@ mod files;
 mod json;
 mod manifest;
 mod python;
+mod stream;
 mod tokenizer;
 mod tokens;
 mod weights;
@@ -25,12 +26,17 @@ pub use error::CheckpointError;
 pub use manifest::{
 	ManifestError, known_manifest, manifest_json, manifest_of, read_manifest, verify_manifest,
 };
-pub use tokenizer::{StopMatcher, TextStream, Tokenizer, TokenizerError};
+pub use stream::{StopMatcher, TextStream};
+pub use tokenizer::{Tokenizer, TokenizerError};
 pub use weights::{Dtype, RawTensor, Weights, WeightsError};
 
 use config::Read;
+use control::Guard;
 use infergrid_primitives::TokenId;
-use std::path::{Path, PathBuf};
+use std::{
+	path::{Path, PathBuf},
+	sync::OnceLock,
+};
 
 /// A model's directory, read and checked, without the weights.
 #[derive(Debug)]
@@ -48,6 +54,7 @@ pub struct Checkpoint {
 	pub eos: Vec<TokenId>,
 	/// How the model's makers would sample, from `generation_config.json`.
 	pub sampling: SamplingDefaults,
+	guard: OnceLock<Guard>,
 }
 
 impl Checkpoint {
@@ -83,6 +90,7 @@ impl Checkpoint {
 			chat_template: ChatTemplate::read(directory, &tokenizer_config)?,
 			eos,
 			sampling,
+			guard: OnceLock::new(),
 		})
 	}
 
@@ -108,12 +116,14 @@ impl Checkpoint {
 					directory: self.directory.clone(),
 				})?;
 		let tokenizer = self.tokenizer()?;
-		control::encode(
-			tokenizer,
-			messages,
-			options.allow_control_tokens,
-			|messages| Ok(template.render(messages, options)?),
-		)
+		let render = |messages: &[ChatMessage]| Ok(template.render(messages, options)?);
+		if options.allow_control_tokens {
+			return Ok(tokenizer.encode(&render(messages)?, false)?);
+		}
+		let guard = self
+			.guard
+			.get_or_init(|| Guard::new(tokenizer, template, &self.eos));
+		guard.encode(tokenizer, messages, template, render)
 	}
 
 	/// Token ids of an inline prompt: the chat template applied to one user message. The date is

@@ -42,7 +42,7 @@ pub(crate) fn read(directory: &Path) -> Result<TokenizerConfig, CheckpointError>
 	let mut added = BTreeMap::new();
 	for (content, id) in object("added_tokens.json")? {
 		if let Some(id) = id.as_u64().and_then(|id| TokenId::try_from(id).ok()) {
-			added.insert(id, AddedToken::from(content, true));
+			added.insert(id, AddedToken::from(content, false).normalized(false));
 		}
 	}
 	let decoder = config
@@ -68,6 +68,12 @@ pub(crate) fn read(directory: &Path) -> Result<TokenizerConfig, CheckpointError>
 		.or_else(|| config.get("additional_special_tokens"))
 		.and_then(Value::as_array);
 	let mut special: Vec<_> = additional.into_iter().flatten().filter_map(text).collect();
+	// Newer files have a list under another name, or names of the model's own for them.
+	special.extend(match config.get("extra_special_tokens") {
+		Some(Value::Array(extra)) => extra.iter().filter_map(text).collect(),
+		Some(Value::Object(extra)) => extra.values().filter_map(text).collect(),
+		_ => Vec::new(),
+	});
 	special.extend(tokens.iter().map(|(_, token)| token.clone()));
 	Ok(TokenizerConfig {
 		chat_template: config.get("chat_template").and_then(template),
@@ -80,32 +86,41 @@ pub(crate) fn read(directory: &Path) -> Result<TokenizerConfig, CheckpointError>
 impl TokenizerConfig {
 	/// Adds the tokens that `tokenizer` lacks; the error says what does not fit.
 	pub(crate) fn add_tokens(&self, tokenizer: &mut tokenizers::Tokenizer) -> Result<(), String> {
+		let before = tokenizer.get_added_tokens_decoder();
 		for (id, token) in &self.added {
-			let content = token.content.clone();
-			let before = tokenizer.token_to_id(&content);
-			if before.is_none() || token.special {
-				let added = match token.special {
-					true => tokenizer.add_special_tokens([token.clone()]),
-					false => tokenizer.add_tokens([token.clone()]),
-				};
-				added.map_err(|error| error.to_string())?;
+			// What tokenizer.json says counts more.
+			if before.values().any(|known| known.content == token.content) {
+				continue;
 			}
+			let content = token.content.clone();
+			tokenizer
+				.add_tokens([token.clone()])
+				.map_err(|error| error.to_string())?;
 			let found = tokenizer.token_to_id(&content);
 			if found != Some(*id) {
 				return Err(format!(
-					"the token {content:?} should have the id {id} and has {found:?}; the files beside it are \
+					"the token {content:?} should have the id {id} and gets {found:?}; the files beside it are \
 					 of another model"
 				));
 			}
 		}
+		let known = tokenizer.get_added_tokens_decoder();
 		for content in &self.special {
 			// A name for a token that the model does not have is only that.
-			if tokenizer.token_to_id(content).is_some() {
-				let token = AddedToken::from(content.clone(), true);
-				tokenizer
-					.add_special_tokens([token])
-					.map_err(|error| error.to_string())?;
-			}
+			let Some(id) = tokenizer.token_to_id(content) else {
+				continue;
+			};
+			let token = match known.get(&id) {
+				Some(token) if token.special => continue,
+				Some(token) => AddedToken {
+					special: true,
+					..token.clone()
+				},
+				None => AddedToken::from(content.clone(), true),
+			};
+			tokenizer
+				.add_special_tokens([token])
+				.map_err(|error| error.to_string())?;
 		}
 		Ok(())
 	}
