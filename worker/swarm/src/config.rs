@@ -55,10 +55,11 @@ pub struct Limits {
 
 impl Default for Limits {
 	fn default() -> Self {
-		// One request in flight holds at most 1 MiB of prompt: 256 streams are at most 256 MiB. A
+		// One request in flight holds at most 1 MiB of prompt: 256 streams are at most 256 MiB, and those
+		// of strangers as much for a few seconds. A
 		// gateway serves many clients, so one peer may hold half of the places.
 		Self {
-			strangers: 64,
+			strangers: 256,
 			streams: 256,
 			streams_per_caller: 128,
 			unknown: 256,
