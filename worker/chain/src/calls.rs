@@ -99,6 +99,27 @@ impl Call {
 		Self::new(pallet::STAKING, call::BOND, args)
 	}
 
+	/// Begins to unbond `amount` plancks of a role's bond.
+	pub fn unbond(role: Role, amount: Balance) -> Self {
+		let args = vec![
+			("role", role.encode()),
+			("amount", Compact(amount).encode()),
+		];
+		Self::new(pallet::STAKING, call::UNBOND, args)
+	}
+
+	/// Takes back what is unbonded in a role.
+	pub fn withdraw_unbonded(role: Role) -> Self {
+		let args = vec![("role", role.encode())];
+		Self::new(pallet::STAKING, call::WITHDRAW_UNBONDED, args)
+	}
+
+	/// Lets `worker` act for nobody any more; signed by its operator or by itself.
+	pub fn unpair_worker(worker: &WorkerKey) -> Self {
+		let args = vec![("worker", worker.encode())];
+		Self::new(pallet::STAKING, call::UNPAIR_WORKER, args)
+	}
+
 	/// Lets `worker` act for the signer; `signature` is the worker's.
 	pub fn pair_worker(worker: &WorkerKey, signature: &Signature) -> Self {
 		let args = vec![

@@ -97,6 +97,10 @@ impl Chain {
 		}
 		let (sender, finalized) = watch::channel(at.block_number() as BlockNumber);
 		let (moved, finalized_at) = watch::channel(Instant::now());
+		#[expect(
+			clippy::disallowed_methods,
+			reason = "the client's one task: it keeps the handle"
+		)]
 		let follower = tokio::spawn(follow(transport, rpc.clone(), (sender, moved), stall));
 		Ok(Self {
 			inner: Arc::new(Inner {

@@ -1,5 +1,6 @@
 //! What can go wrong, and what the caller should do about it.
 
+use crate::hints::hint;
 use infergrid_primitives::BlockNumber;
 
 /// What an error asks of its caller.
@@ -46,6 +47,11 @@ pub enum ReadError {
 	/// The endpoint does not know the block: it was pruned, or is on a fork.
 	#[error("the node does not know block {0}")]
 	UnknownBlock(BlockNumber),
+	/// The endpoint has forgotten the state of the block.
+	#[error(
+		"the node has forgotten that state: {0}. A node started with --state-pruning archive keeps all"
+	)]
+	Pruned(#[source] Box<subxt::Error>),
 	/// The chain's types are not what this worker expects.
 	#[error("the chain and this worker disagree about {what}: {source}. Run matching versions")]
 	Incompatible {
@@ -75,6 +81,7 @@ impl ReadError {
 	pub fn advice(&self) -> Advice {
 		match self {
 			Self::Transport(_) | Self::UnknownBlock(_) | Self::Stalled { .. } => Advice::Retry,
+			Self::Pruned(_) => Advice::Skip,
 			Self::Incompatible { .. } | Self::Closed => Advice::Die,
 		}
 	}
@@ -82,7 +89,10 @@ impl ReadError {
 	/// Sorts a library error met while reading `what`.
 	pub(crate) fn from_subxt(what: &'static str, error: impl Into<subxt::Error>) -> Self {
 		let error = Box::new(error.into());
-		if is_transport(&error) {
+		// The node has no code of its own for it.
+		if error.to_string().contains("State already discarded") {
+			Self::Pruned(error)
+		} else if is_transport(&error) {
 			Self::Transport(error)
 		} else {
 			Self::Incompatible {
@@ -143,7 +153,7 @@ fn is_transport(error: &subxt::Error) -> bool {
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
 	/// The call was included and failed.
-	#[error("{call} failed in block {block}: {error}")]
+	#[error("{call} failed in block {block}: {error}{}", remedy(error))]
 	Dispatch {
 		/// `Pallet.call`.
 		call: String,
@@ -186,6 +196,10 @@ pub enum SubmitError {
 	Read(#[from] ReadError),
 }
 
+fn remedy(error: &str) -> String {
+	hint(error).map_or_else(String::new, |hint| format!(": {hint}"))
+}
+
 /// Why a node refuses an extrinsic.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -222,7 +236,13 @@ impl SubmitError {
 	pub fn advice(&self) -> Advice {
 		match self {
 			Self::Dispatch { .. } | Self::TooLate { .. } => Advice::Skip,
-			Self::Refused { .. } | Self::Encode { .. } => Advice::Die,
+			// Money may come, and a full pool empties.
+			Self::Refused {
+				reason: Refusal::Payment | Refusal::Node(_),
+				..
+			} => Advice::Retry,
+			Self::Refused { .. } => Advice::Skip,
+			Self::Encode { .. } => Advice::Die,
 			Self::Read(error) => error.advice(),
 		}
 	}

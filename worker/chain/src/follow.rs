@@ -38,6 +38,12 @@ impl Follower {
 		}
 	}
 
+	/// Begins anew: what is to be read next may be forgotten already.
+	pub fn rescan(&mut self) {
+		self.blocks = None;
+		self.taken = None;
+	}
+
 	/// The next step; None after the stop. Waits as long as the chain does not answer. Cancelling
 	/// loses nothing.
 	pub async fn next(&mut self) -> Result<Option<Step>, ReadError> {
@@ -56,11 +62,14 @@ impl Follower {
 				.is_some_and(|blocks| blocks.behind() > MAX_BEHIND)
 			{
 				tracing::warn!("fell behind the chain, reading its state anew");
-				self.blocks = None;
-				self.taken = None;
+				self.rescan();
 			}
 			match self.attempt().await {
 				Ok(step) => return Ok(step),
+				Err(error) if error.advice() == Advice::Skip => {
+					tracing::warn!(%error, "reading the state anew");
+					self.rescan();
+				}
 				Err(error) => pause(error).await?,
 			}
 		}
@@ -83,7 +92,8 @@ impl Follower {
 	}
 }
 
-/// Reads until the chain answers, or the answer shows that it never will.
+/// Reads until the chain answers, or the answer shows that it never will: of a state that the node has
+/// forgotten, for instance.
 pub async fn persist<T, F>(mut read: impl FnMut() -> F) -> Result<T, ReadError>
 where
 	F: Future<Output = Result<T, ReadError>>,
@@ -98,11 +108,11 @@ where
 
 async fn pause(error: ReadError) -> Result<(), ReadError> {
 	match error.advice() {
-		Advice::Retry | Advice::Skip => {
+		Advice::Retry => {
 			tracing::warn!(%error, "the chain does not answer, trying again");
 			tokio::time::sleep(RETRY_PAUSE).await;
 			Ok(())
 		}
-		Advice::Die => Err(error),
+		Advice::Skip | Advice::Die => Err(error),
 	}
 }

@@ -14,6 +14,7 @@ mod client;
 mod error;
 mod events;
 mod follow;
+mod hints;
 mod names;
 mod pairing;
 mod profiles;

@@ -54,6 +54,9 @@ pub(crate) mod constant {
 /// Calls.
 pub(crate) mod call {
 	pub(crate) const BOND: &str = "bond";
+	pub(crate) const UNBOND: &str = "unbond";
+	pub(crate) const WITHDRAW_UNBONDED: &str = "withdraw_unbonded";
+	pub(crate) const UNPAIR_WORKER: &str = "unpair_worker";
 	pub(crate) const PAIR_WORKER: &str = "pair_worker";
 
 	pub(crate) const REGISTER_MODEL: &str = "register_model";

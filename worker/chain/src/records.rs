@@ -74,6 +74,8 @@ records! {
 		pending: Balance,
 		/// The session from which all of it counts.
 		activates_at: u32,
+		/// On its way out.
+		unlocking: Vec<Unlock>,
 	}
 
 	/// A registered model.
@@ -127,6 +129,15 @@ records! {
 		/// For models, in plancks.
 		royalties: Balance,
 	}
+}
+
+/// A part of a bond that is on its way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Decode)]
+pub struct Unlock {
+	/// In plancks.
+	pub amount: Balance,
+	/// The session from which it can be withdrawn.
+	pub at: u32,
 }
 
 /// What a model's creator says of it.

@@ -14,6 +14,10 @@ use infergrid_primitives::{
 	AccountBytes, AuditId, Balance, Hash, TaskId, WorkerKey, audit::Vote, market::Role,
 	model::Profile, request::Receipt,
 };
+use std::{
+	collections::BTreeSet,
+	sync::{Mutex, PoisonError},
+};
 use subxt::{
 	PolkadotConfig,
 	client::OnlineClientAtBlock,
@@ -140,10 +144,9 @@ impl View {
 		let mut offers = Vec::new();
 		while let Some(entry) = entries.next().await {
 			let entry = entry.map_err(|error| ReadError::from_subxt(what, error))?;
-			let wire = entry
-				.value()
-				.decode()
-				.map_err(|error| ReadError::from_subxt(what, error))?;
+			let Some(wire) = decodable(what, entry.value().decode()) else {
+				continue;
+			};
 			let (_, miner) = entry
 				.key()
 				.and_then(|key| key.decode())
@@ -349,7 +352,8 @@ impl View {
 				EventPhase::ApplyExtrinsic(index) => Some(index),
 				_ => None,
 			};
-			events.extend(events::decode(&event)?.map(|event| (index, event)));
+			let known = decodable("an event", events::decode(&event)).flatten();
+			events.extend(known.map(|event| (index, event)));
 		}
 		Ok(events)
 	}
@@ -469,10 +473,9 @@ impl View {
 		let mut list = Vec::new();
 		while let Some(entry) = entries.next().await {
 			let entry = entry.map_err(|error| ReadError::from_subxt(what, error))?;
-			let wire = entry
-				.value()
-				.decode()
-				.map_err(|error| ReadError::from_subxt(what, error))?;
+			let Some(wire) = decodable(what, entry.value().decode()) else {
+				continue;
+			};
 			let (key,) = entry
 				.key()
 				.and_then(|key| key.decode())
@@ -480,6 +483,22 @@ impl View {
 			list.push((key.0, R::from_wire(wire)));
 		}
 		Ok(list)
+	}
+}
+
+/// One of many values; one that a newer runtime has put there, and this version does not know, is left
+/// out, so that it does not hide the others. That is said once for each kind.
+fn decodable<T, E: std::fmt::Display>(what: &'static str, decoded: Result<T, E>) -> Option<T> {
+	static TOLD: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
+	match decoded {
+		Ok(value) => Some(value),
+		Err(error) => {
+			let mut told = TOLD.lock().unwrap_or_else(PoisonError::into_inner);
+			if told.insert(what) {
+				tracing::error!(%error, "the chain has {what} that this version cannot read, and leaves out: install the version that fits the runtime");
+			}
+			None
+		}
 	}
 }
 

@@ -299,7 +299,7 @@ mod tests {
 			}
 			assert_eq!(next, count);
 		}
-		assert_eq!(engine.pieces(0, 200), [0..200]);
+		assert_eq!(engine.pieces(0, 200), std::slice::from_ref(&(0..200)));
 	}
 
 	#[test]

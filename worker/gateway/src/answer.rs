@@ -3,6 +3,7 @@
 use crate::{
 	errors::ApiError,
 	market::{Delivery, Market, Model, Order, OrderError, OrderEvent, OrderStream, Placement},
+	metrics::{AnswerTimer, GatewayMetrics, Outcome},
 	places::Place,
 	stop::StopCutter,
 };
@@ -25,6 +26,7 @@ pub(crate) struct Answer {
 	stops: Vec<String>,
 	/// When the client is kept waiting no longer.
 	deadline: Instant,
+	timer: AnswerTimer,
 	/// The place among the answers in progress.
 	_permit: Place,
 }
@@ -50,8 +52,9 @@ impl Answer {
 		order: Order,
 		stops: Vec<String>,
 		permit: Place,
-		limit: Duration,
+		(limit, metrics): (Duration, &GatewayMetrics),
 	) -> Result<Self, ApiError> {
+		let timer = metrics.answer();
 		let model = order.model.clone();
 		let text = tokenizer(&model)?.stream();
 		let deadline = Instant::now() + limit;
@@ -73,12 +76,26 @@ impl Answer {
 			cutter: StopCutter::new(stops.clone()),
 			stops,
 			deadline,
+			timer,
 			_permit: permit,
 		})
 	}
 
 	/// The next part. Not to be called again after the end or an error.
 	pub(crate) async fn next(&mut self) -> Result<Piece, ApiError> {
+		let piece = self.piece().await;
+		match &piece {
+			Ok(Piece::Text(_)) => self.timer.first_token(),
+			Ok(Piece::End { delivery, .. }) => {
+				self.timer.end(Outcome::Done, Some(&delivery.receipt));
+			}
+			Err(_) => self.timer.end(Outcome::Failed, None),
+			Ok(Piece::Restart) => {}
+		}
+		piece
+	}
+
+	async fn piece(&mut self) -> Result<Piece, ApiError> {
 		loop {
 			let event = timeout_at(self.deadline.into(), self.events.next()).await;
 			let event = match event {
@@ -160,11 +177,15 @@ fn undecodable(_: TokenizerError) -> ApiError {
 }
 
 /// The text of a whole answer, up to its first stop string.
-pub(crate) fn text(model: &Model, ids: &[TokenId]) -> Result<String, ApiError> {
+pub(crate) fn text(model: &Model, ids: &[TokenId], stops: Vec<String>) -> Result<String, ApiError> {
 	let shown: Vec<_> = ids
 		.iter()
 		.filter(|id| !model.checkpoint.eos.contains(id))
 		.copied()
 		.collect();
-	tokenizer(model)?.decode(&shown).map_err(undecodable)
+	let text = tokenizer(model)?.decode(&shown).map_err(undecodable)?;
+	let mut cutter = StopCutter::new(stops);
+	let mut cut = cutter.push(&text);
+	cut.push_str(&cutter.finish());
+	Ok(cut)
 }

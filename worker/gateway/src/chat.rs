@@ -172,6 +172,7 @@ fn text_part(value: Value, path: &str) -> Result<String, ApiError> {
 pub(crate) struct Chat;
 
 impl Shape for Chat {
+	const CHAT: bool = true;
 	const ID_PREFIX: &'static str = "chatcmpl-";
 	const WHOLE: &'static str = "chat.completion";
 	const CHUNK: &'static str = "chat.completion.chunk";

@@ -87,6 +87,7 @@ fn wrong_prompt(got: &Value) -> ApiError {
 pub(crate) struct Completions;
 
 impl Shape for Completions {
+	const CHAT: bool = false;
 	const ID_PREFIX: &'static str = "cmpl-";
 	const WHOLE: &'static str = "text_completion";
 	const CHUNK: &'static str = "text_completion";

@@ -19,12 +19,15 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used))]
 
 mod answer;
+mod asked;
 mod auth;
 mod chat;
 mod completions;
+mod connections;
 mod errors;
 mod guard;
 mod market;
+mod metrics;
 mod params;
 mod places;
 mod receipts;
@@ -38,8 +41,9 @@ mod welcome;
 
 pub use market::{
 	AuditProgress, Delivery, Health, KeptAnswer, Market, MarketError, Model, Money, Order,
-	OrderError, OrderEvent, OrderStream, Placement, ReceiptProgress, Settlement,
+	OrderError, OrderEvent, OrderStream, Placement, ReceiptProgress, SamplingDefaults, Settlement,
 };
+pub use metrics::GatewayMetrics;
 pub use routes::router;
 pub use server::serve;
 pub use settings::{ApiKey, Exposed, Settings};

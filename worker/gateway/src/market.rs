@@ -51,8 +51,21 @@ pub struct Model {
 	pub context: u32,
 	/// Most tokens of prompt and answer for which the market grants time; may be below `context`.
 	pub longest: u32,
+	/// How to sample where a client says nothing.
+	pub sampling: SamplingDefaults,
 	/// Tokenizer, chat template and end-of-sequence ids.
 	pub checkpoint: Arc<Checkpoint>,
+}
+
+/// A model's own sampling defaults; `None` leaves OpenAI's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SamplingDefaults {
+	/// Temperature in millionths, at most 2,000,000.
+	pub temperature_micros: Option<u32>,
+	/// Nucleus in millionths, from 1 to 1,000,000.
+	pub top_p_micros: Option<u32>,
+	/// Most likely tokens among which to choose; 0 is off.
+	pub top_k: Option<u32>,
 }
 
 /// A request for one answer.

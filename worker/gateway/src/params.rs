@@ -28,9 +28,9 @@ pub(crate) struct Common {
 	pub(crate) max_fee: Option<Balance>,
 	pub(crate) stops: Vec<String>,
 	max_tokens: Option<u32>,
-	temperature_micros: u32,
-	top_p_micros: u32,
-	top_k: u32,
+	temperature_micros: Option<u32>,
+	top_p_micros: Option<u32>,
+	top_k: Option<u32>,
 	frequency_penalty_micros: i32,
 	presence_penalty_micros: i32,
 }
@@ -54,9 +54,9 @@ impl Common {
 			max_tokens: limit(fields, max_tokens)?,
 			temperature_micros: fields
 				.micros("temperature", 0.0..=2.0)?
-				.map_or(MICROS, i32::unsigned_abs),
+				.map(i32::unsigned_abs),
 			top_p_micros: top_p(fields)?,
-			top_k: fields.integer("top_k", 0..=MAX_TOP_K)?.unwrap_or(0),
+			top_k: fields.integer("top_k", 0..=MAX_TOP_K)?,
 			frequency_penalty_micros: fields.micros("frequency_penalty", -2.0..=2.0)?.unwrap_or(0),
 			presence_penalty_micros: fields.micros("presence_penalty", -2.0..=2.0)?.unwrap_or(0),
 		};
@@ -126,9 +126,13 @@ impl Common {
 			None => default.unwrap_or(room).clamp(1, room.min(granted)),
 		};
 		let mut params = SamplingParams::greedy(max_tokens);
-		params.temperature_micros = self.temperature_micros;
-		params.top_p_micros = self.top_p_micros;
-		params.top_k = self.top_k;
+		let own = model.sampling;
+		params.temperature_micros = self
+			.temperature_micros
+			.or(own.temperature_micros)
+			.unwrap_or(MICROS);
+		params.top_p_micros = self.top_p_micros.or(own.top_p_micros).unwrap_or(MICROS);
+		params.top_k = self.top_k.or(own.top_k).unwrap_or(0);
 		params.frequency_penalty_micros = self.frequency_penalty_micros;
 		params.presence_penalty_micros = self.presence_penalty_micros;
 		for stop in &self.stops {
@@ -260,10 +264,8 @@ fn limit(fields: &mut Fields, names: &[&str]) -> Result<Option<u32>, ApiError> {
 	Ok(limit)
 }
 
-fn top_p(fields: &mut Fields) -> Result<u32, ApiError> {
-	let top_p = fields
-		.micros("top_p", 0.0..=1.0)?
-		.map_or(MICROS, i32::unsigned_abs);
+fn top_p(fields: &mut Fields) -> Result<Option<u32>, ApiError> {
+	let top_p = fields.micros("top_p", 0.0..=1.0)?;
 	// The smallest mass still keeps the most likely token, which is what 0 asks for.
-	Ok(top_p.max(1))
+	Ok(top_p.map(|top_p| top_p.unsigned_abs().max(1)))
 }

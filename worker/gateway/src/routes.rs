@@ -2,7 +2,8 @@
 
 use crate::{
 	answer::{self, Answer, tokenizer},
-	auth,
+	asked::{Ask, Asked},
+	auth::{self, Caller},
 	chat::{Chat, ChatRequest},
 	completions::{self, CompletionRequest, Completions, Prompt},
 	errors::{ApiError, Kind},
@@ -17,7 +18,7 @@ use crate::{
 	welcome,
 };
 use axum::{
-	Json, Router,
+	Extension, Json, Router,
 	body::Body,
 	extract::{MatchedPath, Path, Request, State},
 	http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
@@ -46,6 +47,7 @@ pub(crate) struct Gateway {
 	pub(crate) settings: Settings,
 	market: Arc<dyn Market>,
 	places: Places,
+	asked: Asked,
 }
 
 /// Every route of the gateway, over `market`.
@@ -59,6 +61,7 @@ pub fn router(settings: Settings, market: Arc<dyn Market>) -> Router {
 		settings,
 		market,
 		places,
+		asked: Asked::default(),
 	});
 	Router::new()
 		.route("/v1/models", get(models))
@@ -77,7 +80,7 @@ pub fn router(settings: Settings, market: Arc<dyn Market>) -> Router {
 			gateway.clone(),
 			guard::check,
 		))
-		.layer(middleware::from_fn(log))
+		.layer(middleware::from_fn_with_state(gateway.clone(), log))
 		.with_state(gateway)
 }
 
@@ -104,27 +107,32 @@ fn model_json(model: &Model) -> Value {
 	})
 }
 
-async fn chat(State(gateway): State<Arc<Gateway>>, request: Request) -> Result<Response, ApiError> {
-	let place = gateway.places.answer()?;
+async fn chat(
+	State(gateway): State<Arc<Gateway>>,
+	Extension(caller): Extension<Caller>,
+	request: Request,
+) -> Result<Response, ApiError> {
 	let body = gateway.body(request).await?;
 	let ChatRequest { messages, common } = ChatRequest::parse(&body)?;
 	let model = gateway.model(&common.model).await?;
+	let place = gateway.places.answer()?;
 	let checkpoint = model.checkpoint.clone();
 	let prompt =
 		blocking(move || Ok(checkpoint.encode_chat(&messages, &RenderOptions::default())?)).await?;
 	gateway
-		.complete::<Chat>(common, model, (prompt, "messages", None), place)
+		.complete::<Chat>(common, model, (prompt, "messages", None), (place, caller))
 		.await
 }
 
 async fn completions(
 	State(gateway): State<Arc<Gateway>>,
+	Extension(caller): Extension<Caller>,
 	request: Request,
 ) -> Result<Response, ApiError> {
-	let place = gateway.places.answer()?;
 	let body = gateway.body(request).await?;
 	let CompletionRequest { prompt, common } = CompletionRequest::parse(&body)?;
 	let model = gateway.model(&common.model).await?;
+	let place = gateway.places.answer()?;
 	let prompt = match prompt {
 		Prompt::Text(text) => {
 			let model = model.clone();
@@ -148,7 +156,7 @@ async fn completions(
 	};
 	let default = Some(completions::DEFAULT_MAX_TOKENS);
 	gateway
-		.complete::<Completions>(common, model, (prompt, "prompt", default), place)
+		.complete::<Completions>(common, model, (prompt, "prompt", default), (place, caller))
 		.await
 }
 
@@ -167,32 +175,47 @@ async fn receipt(
 	}
 }
 
-/// The answer to a request, once more.
+/// The answer to a request, once more, as the client knows it.
 async fn kept_answer(
 	State(gateway): State<Arc<Gateway>>,
+	Extension(Caller(caller)): Extension<Caller>,
 	Path(id): Path<String>,
 ) -> Result<Response, ApiError> {
 	let request_id = receipts::parse_id(&id)?;
+	let ask = gateway.asked.find(&request_id);
+	// Who asked is forgotten with the gateway's process: nobody else must get the answer.
+	let known = ask.as_ref().is_some_and(|ask| ask.owner == caller) || caller.is_none();
 	match gateway.market.answer(&request_id).await? {
 		Some(KeptAnswer::Complete {
 			model,
 			placement,
 			delivery,
 			tokens,
-		}) => {
-			let name = model.name.clone();
-			let text = blocking(move || answer::text(&model, &tokens)).await?;
-			let meta = Meta::new::<Chat>(&name, now());
-			Ok(Json(stream::body::<Chat>(&meta, &text, &placement, &delivery)).into_response())
+		}) if known => {
+			let ask = ask.unwrap_or_else(|| Ask {
+				meta: Meta::new::<Chat>(&model.name, now()),
+				chat: true,
+				stops: Vec::new(),
+				owner: None,
+			});
+			let stops = ask.stops;
+			let text = blocking(move || answer::text(&model, &tokens, stops)).await?;
+			let shape = match ask.chat {
+				true => stream::body::<Chat>,
+				false => stream::body::<Completions>,
+			};
+			let body = Json(shape(&ask.meta, &text, &placement, &delivery));
+			Ok(stream::with_receipt(body.into_response(), &placement))
 		}
-		Some(KeptAnswer::Running { tokens }) => {
+		Some(KeptAnswer::Running { tokens }) if known => {
 			let body = json!({"object": "infergrid.answer", "status": "running", "tokens": tokens});
-			Ok((StatusCode::ACCEPTED, Json(body)).into_response())
+			let head = [(header::RETRY_AFTER, HeaderValue::from_static("3"))];
+			Ok((StatusCode::ACCEPTED, head, Json(body)).into_response())
 		}
-		None => Err(ApiError::about(
+		_ => Err(ApiError::about(
 			Kind::ReceiptNotFound,
 			"id",
-			"No answer is kept for this receipt: it is unknown, or too long ago.",
+			"No answer is kept for this receipt: it is unknown, too long ago, or another key's.",
 		)),
 	}
 }
@@ -236,7 +259,7 @@ async fn wrong_method(request: Request) -> ApiError {
 }
 
 /// One line for each request, without bodies, headers or query.
-async fn log(request: Request, next: Next) -> Response {
+async fn log(State(gateway): State<Arc<Gateway>>, request: Request, next: Next) -> Response {
 	let id = format!("req_{}", hex::encode(rand::random::<[u8; 12]>()));
 	let method = request.method().clone();
 	let route = request
@@ -245,11 +268,13 @@ async fn log(request: Request, next: Next) -> Response {
 		.map(|path| path.as_str().to_owned());
 	let began = Instant::now();
 	let mut response = next.run(request).await;
+	let (route, status) = (route.as_deref().unwrap_or("unknown"), response.status());
+	gateway.settings.metrics.request(route, status.as_u16());
 	tracing::info!(
 		request.id = %id,
 		http.method = %method,
-		http.route = route.as_deref().unwrap_or("unknown"),
-		http.status = response.status().as_u16(),
+		http.route = route,
+		http.status = status.as_u16(),
 		latency_ms = began.elapsed().as_millis(),
 		"answered a request"
 	);
@@ -273,7 +298,7 @@ impl Gateway {
 		common: Common,
 		model: Arc<Model>,
 		(prompt, param, default): (Vec<TokenId>, &'static str, Option<u32>),
-		place: Place,
+		(place, caller): (Place, Caller),
 	) -> Result<Response, ApiError> {
 		if prompt.is_empty() {
 			return Err(invalid(param, "must not be empty"));
@@ -288,7 +313,15 @@ impl Gateway {
 			max_fee: common.max_fee,
 		};
 		let limit = self.settings.answer_timeout;
-		let answer = Answer::begin(&*self.market, order, common.stops, place, limit).await?;
+		let ask = Ask {
+			meta: meta.clone(),
+			chat: S::CHAT,
+			stops: common.stops.clone(),
+			owner: caller.0,
+		};
+		let limits = (limit, &self.settings.metrics);
+		let answer = Answer::begin(&*self.market, order, common.stops, place, limits).await?;
+		self.asked.note(answer.placement.request_id, ask);
 		if common.stream {
 			let keep_alive = self.settings.keep_alive;
 			Ok(stream::events::<S>(
@@ -333,6 +366,7 @@ impl Gateway {
 					let message = format!("The body is larger than {limit} bytes.");
 					return Err(ApiError::new(Kind::BodyTooLarge, message));
 				}
+				self.settings.metrics.body(part.len());
 				bytes.extend_from_slice(&part);
 			}
 			Ok(bytes)

@@ -1,5 +1,6 @@
 //! What the gateway is told at start.
 
+use crate::metrics::GatewayMetrics;
 use infergrid_primitives::{Hash, hashing::blake2_256};
 use std::{fmt, net::SocketAddr, time::Duration};
 
@@ -11,6 +12,11 @@ impl ApiKey {
 	/// Keeps the hash of `key`.
 	pub fn new(key: &str) -> Self {
 		Self(blake2_256(key.as_bytes()))
+	}
+
+	/// The hash, by which answers are kept for who asked.
+	pub(crate) fn hash(&self) -> Hash {
+		self.0
 	}
 }
 
@@ -41,6 +47,8 @@ pub struct Settings {
 	pub allow_origins: Vec<String>,
 	/// How often a comment is sent on a stream that has nothing else to say.
 	pub keep_alive: Duration,
+	/// What is counted.
+	pub metrics: GatewayMetrics,
 }
 
 impl Default for Settings {
@@ -55,6 +63,7 @@ impl Default for Settings {
 			allow_hosts: Vec::new(),
 			allow_origins: Vec::new(),
 			keep_alive: Duration::from_secs(15),
+			metrics: GatewayMetrics::default(),
 		}
 	}
 }

@@ -14,16 +14,25 @@ use axum::{
 		sse::{Event, KeepAlive, Sse},
 	},
 };
+use futures::StreamExt;
 use infergrid_primitives::request::Receipt;
 use serde_json::{Value, json};
 use std::{collections::VecDeque, convert::Infallible, time::Duration};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 
 /// The response header that carries the receipt's id.
 pub(crate) const RECEIPT_HEADER: HeaderName = HeaderName::from_static("x-infergrid-receipt");
+/// Events that wait for a client that reads slowly.
+const WAITING: usize = 64;
+/// How long such a client may keep its place without reading anything.
+const STALLED: Duration = Duration::from_secs(60);
 const UNBUFFERED_HEADER: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// What differs between the kinds of completion. The functions give one entry of `choices`.
 pub(crate) trait Shape: Send + 'static {
+	/// Whether it is the answer of a chat.
+	const CHAT: bool;
 	/// What ids begin with.
 	const ID_PREFIX: &'static str;
 	/// `object` of a whole answer.
@@ -118,11 +127,9 @@ pub(crate) fn events<S: Shape>(
 	keep_alive: Duration,
 ) -> Response {
 	let placement = answer.placement.clone();
-	let chunks = Chunks::<S>::new(answer, meta, include_usage);
-	let stream = futures::stream::unfold(chunks, |mut chunks| async move {
-		let event = chunks.next().await?;
-		Some((Ok::<_, Infallible>(event), chunks))
-	});
+	let (sender, receiver) = mpsc::channel(WAITING);
+	tokio::spawn(pump(Chunks::<S>::new(answer, meta, include_usage), sender));
+	let stream = ReceiverStream::new(receiver).map(Ok::<_, Infallible>);
 	let response = Sse::new(stream)
 		.keep_alive(KeepAlive::new().interval(keep_alive))
 		.into_response();
@@ -134,7 +141,24 @@ pub(crate) fn events<S: Shape>(
 	response
 }
 
-fn with_receipt(mut response: Response, placement: &Placement) -> Response {
+/// Moves events to the connection, until the end, until the client has gone, or until it has read
+/// nothing for so long that its place is better given to another.
+async fn pump<S: Shape>(mut chunks: Chunks<S>, sender: mpsc::Sender<Event>) {
+	loop {
+		let event = tokio::select! {
+			event = chunks.next() => event,
+			() = sender.closed() => return,
+		};
+		let Some(event) = event else {
+			return;
+		};
+		if sender.send_timeout(event, STALLED).await.is_err() {
+			return;
+		}
+	}
+}
+
+pub(crate) fn with_receipt(mut response: Response, placement: &Placement) -> Response {
 	if let Ok(id) = HeaderValue::from_str(&receipts::id(&placement.request_id)) {
 		response.headers_mut().insert(RECEIPT_HEADER, id);
 	}

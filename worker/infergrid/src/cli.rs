@@ -3,9 +3,9 @@
 use crate::{
 	bench, chat, dev,
 	failure::Failure,
-	gateway, mine, model,
+	gateway, mine, model, rotate_key,
 	settings::{Common, CommonArgs, File, LogFormat},
-	verify,
+	stake, status, verify,
 };
 use anyhow::anyhow;
 use clap::{Parser, Subcommand};
@@ -47,6 +47,12 @@ enum Command {
 	Chat(chat::ChatArgs),
 	/// Look at a model, check it, publish it
 	Model(model::ModelArgs),
+	/// Bond, unbond, pair worker keys, show what is bonded
+	Stake(stake::StakeArgs),
+	/// Show how an operator stands, and whether it is safe to stop
+	Status(status::StatusArgs),
+	/// Give a stopped worker another key
+	RotateKey(rotate_key::RotateArgs),
 	/// Run a whole private grid on this machine
 	Dev(dev::DevArgs),
 	/// Measure this machine
@@ -120,6 +126,9 @@ async fn dispatch(command: Command, context: Context) -> Result<(), Failure> {
 		Command::Gateway(args) => gateway::run(args, context).await,
 		Command::Chat(args) => chat::run(args, context).await,
 		Command::Model(args) => or_interrupted(stop, model::run(args, context)).await,
+		Command::Stake(args) => or_interrupted(stop, stake::run(args, context)).await,
+		Command::Status(args) => or_interrupted(stop, status::run(args, context)).await,
+		Command::RotateKey(args) => or_interrupted(stop, rotate_key::run(args, context)).await,
 		Command::Dev(args) => dev::run(args, context).await,
 		Command::Bench(args) => or_interrupted(stop, bench::run(args, context)).await,
 	}
@@ -148,6 +157,10 @@ async fn on_signals(stop: CancellationToken) -> Failure {
 		Err(error) => Failure::internal(anyhow!(error).context("cannot receive signals")),
 		Ok(()) => {
 			infergrid_devnet::kill_leftovers();
+			#[expect(
+				clippy::exit,
+				reason = "told twice to stop: nothing else is waited for"
+			)]
 			std::process::exit(130)
 		}
 	}

@@ -22,7 +22,10 @@ mod model;
 mod openai;
 mod output;
 
+mod rotate_key;
 mod settings;
+mod stake;
+mod status;
 mod verify;
 
 pub use cli::run;

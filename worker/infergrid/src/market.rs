@@ -7,7 +7,7 @@ use infergrid_chain::{Chain, Phase, ReadError, RefundReason, View};
 use infergrid_checkpoint::Checkpoint;
 use infergrid_gateway::{
 	AuditProgress, Delivery, Health, KeptAnswer, Market, MarketError, Model, Order, OrderError,
-	OrderEvent, OrderStream, Placement, ReceiptProgress, Settlement,
+	OrderEvent, OrderStream, Placement, ReceiptProgress, SamplingDefaults, Settlement,
 };
 use infergrid_journal::Answer;
 use infergrid_keys::address;
@@ -125,6 +125,7 @@ impl GridMarket {
 					created: self.since,
 					context: profile.context,
 					longest: longest(&rules, profile),
+					sampling: SamplingDefaults::default(),
 					checkpoint: checkpoint.clone(),
 				})
 			})

@@ -192,6 +192,10 @@ impl File {
 }
 
 /// The directory of a role where none is given.
+#[expect(
+	clippy::disallowed_methods,
+	reason = "the program's settings are read here"
+)]
 pub(crate) fn default_data(role: &str) -> PathBuf {
 	let base = std::env::var_os("XDG_DATA_HOME")
 		.map(PathBuf::from)

@@ -157,6 +157,18 @@ impl Journal {
 		Ok(self)
 	}
 
+	/// Hands the journal over to another key. Whatever the present one has signed must be over: nobody
+	/// will answer for it any more.
+	pub fn hand_over(self, key: Key) -> Result<Self, JournalError> {
+		let account = key.public();
+		self.write(|transaction| {
+			let mut meta = transaction.open_table(META)?;
+			meta.insert("key", account.as_slice())?;
+			Ok(())
+		})?;
+		Ok(Self { key, ..self })
+	}
+
 	/// The key that signs.
 	pub(crate) fn key(&self) -> &Key {
 		&self.key
@@ -194,6 +206,10 @@ impl Journal {
 
 	/// Records what `make` gives under `key`, unless something is there; what is there is compared by
 	/// `same`. Check and record are one exclusive transaction, and `make` runs inside it.
+	#[expect(
+		clippy::too_many_arguments,
+		reason = "a table, a key, and the three questions that a record answers"
+	)]
 	pub(crate) fn record<K, V>(
 		&self,
 		table: TableDefinition<'static, K, &'static [u8]>,

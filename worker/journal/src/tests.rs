@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods, reason = "a test may spawn")]
+
 use crate::{
 	Answer, Ballot, Journal, JournalError, OpenError, Order, Placed, Recorded,
 	format::{self, FORMAT},
@@ -162,6 +164,24 @@ fn another_chain_or_key_is_refused() {
 		};
 	assert_eq!(refused(2, 1), "chain");
 	assert_eq!(refused(1, 2), "key");
+}
+
+#[test]
+fn a_journal_that_is_handed_over_belongs_to_the_new_key_alone() {
+	let directory = tempfile::tempdir().unwrap();
+	let journal = create(directory.path()).hand_over(key(2)).unwrap();
+	let Recorded::New(delivery) = sign(&journal, 1, 1) else {
+		panic!("it is new")
+	};
+	let payload = receipt(1).payload(&GENESIS);
+	assert!(verify(&key(2).public(), &payload, &delivery.signature));
+	drop(journal);
+	let open = |seed| Journal::open(&path(directory.path()), &GENESIS, key(seed));
+	assert!(matches!(
+		open(1),
+		Err(OpenError::Foreign { what: "key", .. })
+	));
+	drop(open(2).unwrap());
 }
 
 #[test]

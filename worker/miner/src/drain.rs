@@ -3,6 +3,7 @@
 
 use crate::{Miner, MinerError, OfferKeeper};
 use infergrid_chain::{Chain, Phase, Served, Submitter, TaskStatus, persist};
+use infergrid_journal::Journal;
 use infergrid_primitives::{BlockNumber, TaskId};
 use std::time::Duration;
 
@@ -40,16 +41,13 @@ pub async fn drain(
 			"stopping with tasks that are not delivered: their deadlines will be missed"
 		);
 	}
-	owed(miner, chain).await
+	owed(&miner.journal, chain).await
 }
 
-/// The receipts of `miner` that may yet have to be opened.
-async fn owed(miner: &Miner, chain: &Chain) -> Result<Vec<Owed>, MinerError> {
+/// The receipts in `journal` that may yet have to be opened.
+pub async fn owed(journal: &Journal, chain: &Chain) -> Result<Vec<Owed>, MinerError> {
 	let view = persist(|| chain.latest()).await?;
-	let open = miner
-		.journal
-		.run(|journal| journal.open_deliveries())
-		.await?;
+	let open = journal.run(|journal| journal.open_deliveries()).await?;
 	let mut owed = Vec::new();
 	for id in open {
 		let Some(task) = persist(|| view.task(id)).await? else {

@@ -2,7 +2,7 @@
 //! them again.
 
 use crate::{MinerError, jobs::Job, miner::Miner};
-use infergrid_chain::{Chain, Event, Follower, Step, Task, TaskStatus, View, persist};
+use infergrid_chain::{Advice, Chain, Event, Follower, Step, Task, TaskStatus, View, persist};
 use infergrid_primitives::{BlockNumber, TaskId};
 use std::{collections::HashSet, sync::Arc};
 use tokio::task::JoinSet;
@@ -34,8 +34,17 @@ impl Miner {
 			};
 			let begun = match step {
 				None => return Ok(()),
-				Some(Step::Rescan(view)) => self.rescan(&view).await?,
-				Some(Step::Block(view, events)) => self.react(&view, events).await?,
+				Some(Step::Rescan(view)) => self.rescan(&view).await,
+				Some(Step::Block(view, events)) => self.react(&view, events).await,
+			};
+			let begun = match begun {
+				// What was to be read is forgotten: the present state tells all.
+				Err(MinerError::Chain(error)) if error.advice() == Advice::Skip => {
+					tracing::warn!(%error, "reading the state anew");
+					follower.rescan();
+					continue;
+				}
+				begun => begun?,
 			};
 			for job in begun {
 				working.spawn(self.clone().work(job));
@@ -105,7 +114,8 @@ impl Miner {
 					self.close(event.task, now).await?;
 				}
 				Event::TaskSettled(event) if event.miner == self.operator => {
-					if self.close(event.task, now).await? {
+					let known = self.close(event.task, now).await?;
+					if known {
 						tracing::info!(task = event.task, earned = event.shares.miner, "paid");
 						self.metrics.paid(event.shares.miner);
 					}

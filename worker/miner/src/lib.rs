@@ -21,7 +21,7 @@ mod tests;
 
 mod work;
 
-pub use drain::{Owed, drain};
+pub use drain::{Owed, drain, owed};
 pub use error::MinerError;
 pub use ledger::{Ledger, Node};
 pub use metrics::MinerMetrics;

@@ -1,5 +1,7 @@
 //! A miner between a fake chain, a fake model and peers.
 
+#![allow(clippy::disallowed_methods, reason = "a test may spawn")]
+
 mod fake;
 mod openings;
 mod payers;

@@ -277,7 +277,7 @@ impl Miner {
 			if self.stands(job, delivery).await? {
 				return Ok(true);
 			}
-			if error.advice() == Advice::Skip || self.ledger.finalized() >= due {
+			if error.advice() != Advice::Retry || self.ledger.finalized() >= due {
 				tracing::warn!(task = job.id, %error, "the chain does not take the receipt");
 				return Ok(false);
 			}

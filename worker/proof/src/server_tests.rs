@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods, reason = "a test may spawn")]
+
 use super::*;
 use crate::{
 	Facts, Replay, ReplayRequest, Sequence,

@@ -143,7 +143,10 @@ impl Swarm {
 		node.publish_addresses();
 		let task = {
 			let (stop, kill) = (stop.clone(), kill.clone());
-			// The node's one root task: `Swarm` aborts or joins it.
+			#[expect(
+				clippy::disallowed_methods,
+				reason = "the node's one root task: `Swarm` aborts or joins it"
+			)]
 			tokio::spawn(async move { node.run(stop, kill).await })
 		};
 		Ok((

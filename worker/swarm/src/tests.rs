@@ -1,5 +1,7 @@
 //! Two nodes over real sockets, well behaved and not.
 
+#![allow(clippy::disallowed_methods, reason = "a test may spawn")]
+
 mod answers;
 mod misbehaviour;
 

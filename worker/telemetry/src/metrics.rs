@@ -57,6 +57,8 @@ async fn metrics(State(registry): State<Arc<Registry>>) -> impl IntoResponse {
 
 #[cfg(test)]
 mod tests {
+	#![allow(clippy::disallowed_methods, reason = "a test may spawn")]
+
 	use super::*;
 	use prometheus_client::metrics::counter::Counter;
 

@@ -266,7 +266,7 @@ impl Verifier {
 			let Err(error) = send().await else {
 				return Ok(true);
 			};
-			if error.advice() == Advice::Skip || self.ledger.finalized() >= by {
+			if error.advice() != Advice::Retry || self.ledger.finalized() >= by {
 				tracing::warn!(audit = duty.audit, %error, "the chain does not take it");
 				return Ok(false);
 			}

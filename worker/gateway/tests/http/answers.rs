@@ -367,3 +367,33 @@ async fn what_an_assistant_refused_is_part_of_the_talk() {
 		"{prompt}"
 	);
 }
+
+#[tokio::test]
+async fn a_model_has_sampling_defaults_of_its_own() {
+	let app = App::over(Settings::default(), |market| {
+		let first = market.models[0].clone();
+		market.models.push(Arc::new(infergrid_gateway::Model {
+			name: "own".into(),
+			profile: first.profile,
+			owner: first.owner.clone(),
+			created: 0,
+			context: first.context,
+			longest: first.longest,
+			sampling: infergrid_gateway::SamplingDefaults {
+				temperature_micros: Some(600_000),
+				top_p_micros: Some(900_000),
+				top_k: Some(20),
+			},
+			checkpoint: first.checkpoint.clone(),
+		}));
+	});
+	app.chat(ask("x", json!({"model": "own"}))).await;
+	let params = order_params(&app);
+	assert_eq!(params.temperature_micros, 600_000);
+	assert_eq!((params.top_p_micros, params.top_k), (900_000, 20));
+	let said = json!({"model": "own", "temperature": 1, "top_p": 1, "top_k": 0});
+	app.chat(ask("x", said)).await;
+	let params = order_params(&app);
+	assert_eq!(params.temperature_micros, 1_000_000);
+	assert_eq!((params.top_p_micros, params.top_k), (1_000_000, 0));
+}

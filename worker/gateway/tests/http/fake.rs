@@ -48,7 +48,7 @@ pub(crate) struct Seen {
 }
 
 pub(crate) struct FakeMarket {
-	models: Vec<Arc<Model>>,
+	pub(crate) models: Vec<Arc<Model>>,
 	pub(crate) seen: Arc<Seen>,
 	pub(crate) down: bool,
 	pub(crate) problems: Vec<String>,
@@ -67,6 +67,7 @@ impl FakeMarket {
 				created: 1_700_000_000,
 				context: CONTEXT,
 				longest: LONGEST,
+				sampling: SamplingDefaults::default(),
 				checkpoint: Arc::new(Checkpoint::open(directory).unwrap()),
 			})
 		};

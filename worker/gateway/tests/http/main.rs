@@ -8,6 +8,7 @@
 	reason = "tests are not bound by what binds the libraries"
 )]
 
+mod again;
 mod answers;
 mod errors;
 mod fake;

@@ -16,10 +16,14 @@ struct Server {
 }
 
 async fn start(app: &App) -> Server {
+	start_with(app, 64).await
+}
+
+async fn start_with(app: &App, connections: usize) -> Server {
 	let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
 	let address = listener.local_addr().unwrap();
 	let (stop, stopped) = oneshot::channel::<()>();
-	let serving = infergrid_gateway::serve(listener, app.router.clone(), 64, async move {
+	let serving = infergrid_gateway::serve(listener, app.router.clone(), connections, async move {
 		stopped.await.ok();
 	});
 	Server {
@@ -108,4 +112,38 @@ async fn a_half_sent_head_is_cut_off() {
 		.await
 		.expect("the connection is cut off")
 		.ok();
+}
+
+/// Connections that say nothing, or half of a head, or half of a body, keep nobody out.
+#[tokio::test]
+async fn silent_connections_keep_nobody_out() {
+	let app = App::new();
+	let server = start_with(&app, 8).await;
+	let mut silent = Vec::new();
+	for i in 0..120 {
+		let mut stream = TcpStream::connect(server.address).await.unwrap();
+		let said = match i % 3 {
+			0 => "",
+			1 => "POST /v1/completions HTTP/1.1\r\nhost: localhost\r\n",
+			_ => {
+				"POST /v1/completions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+				 content-length: 100\r\n\r\n{"
+			}
+		};
+		stream.write_all(said.as_bytes()).await.ok();
+		silent.push(stream);
+		if i % 40 == 39 {
+			let mut connection = server.post(&ask("here", json!({}))).await;
+			let mut reply = String::new();
+			tokio::time::timeout(
+				Duration::from_secs(5),
+				connection.read_to_string(&mut reply),
+			)
+			.await
+			.expect("an answer")
+			.unwrap();
+			assert!(reply.starts_with("HTTP/1.1 200 OK"), "{reply}");
+			assert!(reply.contains("content-length"), "{reply}");
+		}
+	}
 }

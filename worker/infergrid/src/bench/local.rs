@@ -144,6 +144,7 @@ pub(crate) async fn latency(
 		created: 0,
 		context: checkpoint.config.context as u32,
 		longest: u32::MAX,
+		sampling: infergrid_gateway::SamplingDefaults::default(),
 		checkpoint,
 	};
 	let market = LocalMarket {
