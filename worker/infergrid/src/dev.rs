@@ -222,6 +222,10 @@ impl Place {
 }
 
 /// The directory for what can be computed again.
+#[expect(
+	clippy::disallowed_methods,
+	reason = "the program's environment is read here"
+)]
 fn cache() -> Option<PathBuf> {
 	let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"));
 	std::env::var_os("XDG_CACHE_HOME")

@@ -88,11 +88,10 @@ pub(super) async fn run(
 	let asking = (0..args.clients).map(|number| client.ask(&model, number, args.tokens));
 	let clients = join_all(asking).await;
 	let elapsed = started.elapsed();
-	let chain = match watch {
-		Some(watch) => Some(watch.end().await?),
-		None => None,
-	};
-	let report = Report::new(gateway, model, args.tokens, clients, elapsed, chain);
+	let mut report = Report::new(gateway, model, args.tokens, clients, elapsed);
+	if let Some(watch) = watch {
+		report.chain = Some(watch.end().await?);
+	}
 	output::line(if json {
 		serde_json::to_string_pretty(&report).map_err(Failure::internal)?
 	} else {
@@ -108,7 +107,6 @@ impl Report {
 		asked_tokens: u32,
 		clients: Vec<Outcome>,
 		elapsed: Duration,
-		chain: Option<OnChain>,
 	) -> Self {
 		let mut outcomes = BTreeMap::new();
 		for client in &clients {
@@ -126,7 +124,7 @@ impl Report {
 			tokens,
 			seconds,
 			tokens_per_second: tokens as f64 / seconds,
-			chain,
+			chain: None,
 		}
 	}
 
@@ -189,14 +187,7 @@ mod tests {
 			}),
 		};
 		let elapsed = Duration::from_secs(8);
-		Report::new(
-			"http://g",
-			"m".into(),
-			64,
-			vec![answered, refused],
-			elapsed,
-			None,
-		)
+		Report::new("http://g", "m".into(), 64, vec![answered, refused], elapsed)
 	}
 
 	#[test]

@@ -54,6 +54,10 @@ impl Ready {
 }
 
 /// Of this process's environment, what the parts of a grid see.
+#[expect(
+	clippy::disallowed_methods,
+	reason = "the program's environment is read here"
+)]
 pub(super) fn environment() -> Vec<(OsString, OsString)> {
 	let variables = INHERITED.iter();
 	let value = |name: &&str| Some((OsString::from(name), std::env::var_os(name)?));
