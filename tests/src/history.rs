@@ -1,7 +1,7 @@
 //! What has happened on chain, and waiting for what is to happen.
 
 use anyhow::{Result, bail, ensure};
-use infergrid_chain::{Chain, Event, ReadError};
+use infergrid_chain::{Chain, Event, ReadError, View};
 use infergrid_primitives::{AccountBytes, AuditId, Balance, BlockNumber, TaskId, audit::Verdict};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -25,6 +25,15 @@ impl History {
 		Self {
 			chain: chain.clone(),
 			next: chain.finalized() + 1,
+			events: Vec::new(),
+		}
+	}
+
+	/// A history of everything. Nodes keep the state of 256 blocks: it has to be read on in time.
+	pub fn from_genesis(chain: &Chain) -> Self {
+		Self {
+			chain: chain.clone(),
+			next: 1,
 			events: Vec::new(),
 		}
 	}
@@ -71,6 +80,15 @@ impl History {
 		};
 		self.until(&format!("end of the tasks {tasks:?}"), limit, all_over)
 			.await
+	}
+
+	/// Reads on to the last finalized block, and gives its state.
+	pub async fn catch_up(&mut self) -> Result<View> {
+		let last = self.chain.finalized();
+		while self.next <= last {
+			self.read().await?;
+		}
+		Ok(self.chain.at(self.chain.block(last).await?).await?)
 	}
 
 	async fn read(&mut self) -> Result<(), ReadError> {
@@ -131,6 +149,24 @@ pub fn verdict(events: &[Event], task: TaskId) -> Option<Verdict> {
 		Event::AuditConcluded(event) if event.task == task => Some(event.verdict),
 		_ => None,
 	})
+}
+
+/// Fails if somebody lost money or did not deliver.
+pub fn unpunished(events: &[Event]) -> Result<()> {
+	let wrong = events.iter().find(|event| {
+		matches!(
+			event,
+			Event::Slashed(_)
+				| Event::Ejected(_)
+				| Event::MinerPunished(_)
+				| Event::VerifierPunished(_)
+				| Event::TaskMissed(_)
+		)
+	});
+	match wrong {
+		None => Ok(()),
+		Some(event) => bail!("everybody was honest, but: {event:?}"),
+	}
 }
 
 /// A receipt that came on chain.

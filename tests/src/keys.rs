@@ -2,6 +2,8 @@
 
 use anyhow::Result;
 use infergrid_chain::Key;
+pub use infergrid_devnet::Operator;
+use infergrid_primitives::{AIT, AccountBytes, Balance};
 
 /// Owns the model and its royalties.
 pub const CREATOR: &str = "//Ferdie";
@@ -9,53 +11,21 @@ pub const CREATOR: &str = "//Ferdie";
 pub const GATEWAY: &str = "//Gateway";
 /// Pay for tasks that tests submit themselves. Each submitter needs a key of its own.
 pub const PAYERS: [&str; 4] = ["//Payer0", "//Payer1", "//Payer2", "//Payer3"];
+/// What every account that tests add to the genesis owns.
+pub const ENDOWMENT: Balance = 1_000_000 * AIT;
+/// What a stranger bonds as a miner.
+pub const STRANGER_BOND: Balance = 10_000 * AIT;
 
-/// An operator and its worker key, as secret URIs.
-#[derive(Clone, Debug)]
-pub struct Operator {
-	/// For names of processes and directories.
-	pub name: String,
-	/// The key that holds the bond.
-	pub operator: String,
-	/// The key that acts for it.
-	pub worker: String,
+/// An operator that the ordinary genesis does not know.
+pub fn stranger(number: usize) -> Operator {
+	Operator {
+		name: format!("stranger-{number}"),
+		operator: format!("//Mallory{number}"),
+		worker: format!("//Mallory{number}//worker"),
+	}
 }
 
-impl Operator {
-	/// The operators of genesis miners, who validate, too.
-	pub fn miners() -> [Self; 2] {
-		["Alice", "Bob"].map(|name| Self {
-			name: format!("miner-{}", name.to_lowercase()),
-			operator: format!("//{name}//stash"),
-			worker: format!("//{name}//worker"),
-		})
-	}
-
-	/// The operators of genesis verifiers.
-	pub fn verifiers() -> [Self; 3] {
-		["Charlie", "Dave", "Eve"].map(|name| Self {
-			name: format!("verifier-{}", name.to_lowercase()),
-			operator: format!("//{name}"),
-			worker: format!("//{name}//worker"),
-		})
-	}
-
-	/// An operator that the ordinary genesis does not know.
-	pub fn stranger(number: usize) -> Self {
-		Self {
-			name: format!("stranger-{number}"),
-			operator: format!("//Mallory{number}"),
-			worker: format!("//Mallory{number}//worker"),
-		}
-	}
-
-	/// The operator's key.
-	pub fn operator_key(&self) -> Result<Key> {
-		Ok(Key::from_uri(&self.operator)?)
-	}
-
-	/// The worker key.
-	pub fn worker_key(&self) -> Result<Key> {
-		Ok(Key::from_uri(&self.worker)?)
-	}
+/// The account of a secret URI.
+pub fn account(uri: &str) -> Result<AccountBytes> {
+	Ok(Key::from_uri(uri)?.public())
 }

@@ -6,7 +6,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use async_trait::async_trait;
-use infergrid_chain::{Call, Chain, OfferTerms, Submitter, Task, TaskStatus};
+use infergrid_chain::{Call, Chain, Key, OfferTerms, Submitter, Task, TaskStatus};
 use infergrid_primitives::{
 	AccountBytes, Hash, TaskId,
 	market::Price,
@@ -49,8 +49,8 @@ impl Stranger {
 		price: Price,
 	) -> Result<Self> {
 		let genesis = chain.genesis();
-		let operator = who.operator_key()?;
-		let worker = who.worker_key()?;
+		let operator = Key::from_uri(&who.operator)?;
+		let worker = Key::from_uri(&who.worker)?;
 		let account = operator.public();
 		let consent = worker.sign(&pairing_payload(&genesis, &account));
 		let pair = Call::pair_worker(&worker.public(), &consent);

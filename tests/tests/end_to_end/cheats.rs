@@ -17,9 +17,8 @@ use infergrid_tests::{
 	forge::{Forge, Order, Style},
 	grid::{Grid, Setup, profile},
 	history::{History, delivered, paid, verdict},
-	keys::{Operator, PAYERS},
+	keys::{PAYERS, STRANGER_BOND, account, stranger},
 	questions,
-	spec::{STRANGER_BOND, STRANGERS},
 	stranger::Stranger,
 };
 use std::{
@@ -28,7 +27,7 @@ use std::{
 	time::Duration,
 };
 
-const STYLES: [Style; STRANGERS] = [
+const STYLES: [Style; 7] = [
 	Style::OtherModel,
 	Style::TruncatedPrompt,
 	Style::PerfectProof,
@@ -51,6 +50,7 @@ async fn cheats_are_condemned_and_honest_miners_paid() -> Result<()> {
 	let setup = Setup {
 		miners: 1,
 		gateway: false,
+		strangers: STYLES.len(),
 		..Setup::default()
 	};
 	let grid = Grid::start("cheats", &setup).await?;
@@ -59,7 +59,7 @@ async fn cheats_are_condemned_and_honest_miners_paid() -> Result<()> {
 		run(&grid, forge, &question).await
 	};
 	let result = result.await;
-	grid.end(result)
+	grid.end(result).await
 }
 
 /// A question to which every style has an answer of its own.
@@ -92,8 +92,8 @@ fn occasion(forge: &Forge, profile: &Profile) -> Result<String> {
 }
 
 async fn run(grid: &Grid, forge: Arc<Forge>, question: &str) -> Result<()> {
-	let chain = grid.chain().await?;
-	let mut history = History::from_now(&chain);
+	let chain = grid.chain();
+	let mut history = History::from_now(chain);
 
 	// The strangers are ten times cheaper than the honest miner, and each has room for one task:
 	// tasks with little money, as many as strangers, go to one each.
@@ -101,11 +101,11 @@ async fn run(grid: &Grid, forge: Arc<Forge>, question: &str) -> Result<()> {
 		input: grid.terms.reference_input / 10,
 		output: grid.terms.reference_output / 10,
 	};
-	let identities: Vec<_> = (0..STRANGERS).map(Operator::stranger).collect();
+	let identities: Vec<_> = (0..STYLES.len()).map(stranger).collect();
 	let starting = identities
 		.iter()
 		.zip(STYLES)
-		.map(|(who, style)| Stranger::start(&chain, forge.clone(), who, style, &grid.terms, price));
+		.map(|(who, style)| Stranger::start(chain, forge.clone(), who, style, &grid.terms, price));
 	let mut strangers = futures::future::try_join_all(starting).await?;
 	let styles: HashMap<AccountBytes, Style> = strangers
 		.iter()
@@ -115,7 +115,7 @@ async fn run(grid: &Grid, forge: Arc<Forge>, question: &str) -> Result<()> {
 
 	// Tasks are assigned in the order in which they come: those with plenty of money, submitted last,
 	// find no stranger with room.
-	let payer = grid.submitter(&chain, PAYERS[0])?;
+	let payer = grid.submitter(PAYERS[0])?;
 	let reference = Price {
 		input: grid.terms.reference_input,
 		output: grid.terms.reference_output,
@@ -123,7 +123,7 @@ async fn run(grid: &Grid, forge: Arc<Forge>, question: &str) -> Result<()> {
 	let greedy = SamplingParams::greedy(MAX_TOKENS);
 	let little = order(grid, question, greedy.clone(), price.fee(512, MAX_TOKENS));
 	let plenty = order(grid, question, greedy, reference.fee(512, MAX_TOKENS));
-	let orders = [&little; STRANGERS]
+	let orders = [&little; STYLES.len()]
 		.into_iter()
 		.chain([&plenty; HONEST_TASKS]);
 	let submitting = orders.map(|order| submit(&payer, order));
@@ -134,12 +134,12 @@ async fn run(grid: &Grid, forge: Arc<Forge>, question: &str) -> Result<()> {
 		stranger.check().await?;
 	}
 	over?;
-	let (cheated, honest) = tasks.split_at(STRANGERS);
+	let (cheated, honest) = tasks.split_at(STYLES.len());
 	let events = history.events();
 	let payer = payer.account();
-	let punished = condemned(&chain, events, cheated, &styles, &payer, little.max_fee).await?;
+	let punished = condemned(chain, events, cheated, &styles, &payer, little.max_fee).await?;
 	ensure!(
-		punished.len() == STRANGERS,
+		punished.len() == STYLES.len(),
 		"some cheats got no task: {punished:?}"
 	);
 	rewarded(events, honest)?;
@@ -221,7 +221,7 @@ async fn condemned(
 
 /// Each of `tasks` was paid to the honest miner, and nobody honest was punished.
 fn rewarded(events: &[Event], tasks: &[TaskId]) -> Result<()> {
-	let honest = Operator::miners()[0].operator_key()?.public();
+	let honest = account("//Alice//stash")?;
 	for task in tasks {
 		let fee = paid(events, *task)?;
 		fee.with_context(|| format!("the honest task {task} was not paid"))?;

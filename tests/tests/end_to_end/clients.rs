@@ -14,7 +14,7 @@ const ANSWER: Duration = Duration::from_secs(300);
 /// A question to the gateway, without any client library.
 pub(crate) async fn chat(grid: &Grid) -> Result<()> {
 	let client = reqwest::Client::builder().timeout(ANSWER).build()?;
-	let url = format!("{}/v1/chat/completions", grid.gateway_url);
+	let url = format!("{}/v1/chat/completions", grid.gateway_url());
 	let body = chat_body("What is the capital of France?", 0.0, 64);
 	let answer: Value = client
 		.post(&url)
@@ -41,8 +41,14 @@ pub(crate) async fn polkadot(grid: &Grid) -> Result<()> {
 	let directory = root().join("tests/clients/polkadot");
 	install(&directory).await?;
 	let mut node = Command::new("node");
-	node.args(["task.mjs", "--url", &grid.endpoints[0], "--payer", "//Bob"])
-		.current_dir(directory);
+	node.args([
+		"task.mjs",
+		"--url",
+		&grid.handle.rpc()[0],
+		"--payer",
+		"//Bob",
+	])
+	.current_dir(directory);
 	let summary: Value = serde_json::from_slice(&output_of(node).await?)?;
 	ensure!(summary["verdict"] == "Valid", "{summary}");
 	call(grid).await
@@ -54,7 +60,7 @@ async fn call(grid: &Grid) -> Result<()> {
 	let key = directory.path().join("operator.key");
 	std::fs::write(&key, "//Ferdie//stash\n")?;
 	let mut call = Command::new(root().join("scripts/call"));
-	call.args(["--url", &grid.endpoints[0], "--key-file"])
+	call.args(["--url", &grid.handle.rpc()[0], "--key-file"])
 		.arg(key)
 		.args(["roleStaking.bond", "Miner", "1100000000000000"]);
 	let told: Value = serde_json::from_slice(&output_of(call).await?)?;
@@ -109,7 +115,7 @@ fn openai() -> PathBuf {
 }
 
 fn base(grid: &Grid) -> String {
-	format!("{}/v1", grid.gateway_url)
+	format!("{}/v1", grid.gateway_url())
 }
 
 /// `npm ci` in `directory`, unless that was done.

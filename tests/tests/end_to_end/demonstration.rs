@@ -3,20 +3,18 @@
 use anyhow::{Result, ensure};
 use infergrid_tests::{
 	demo_model,
-	process::{output_of, program},
+	process::{node, output_of, worker},
 };
 use serde_json::Value;
 use tokio::process::Command;
 
 #[tokio::test]
 async fn the_demonstration_asks_settles_and_stops() -> Result<()> {
-	let mut command = Command::new(program("infergrid", "INFERGRID_PROGRAM")?);
+	let mut command = Command::new(worker()?);
 	command
 		.args(["dev", "--once", "--json", "--base-port", "0", "--model"])
 		.arg(demo_model());
-	command
-		.arg("--node-binary")
-		.arg(program("infergrid-node", "INFERGRID_NODE_PROGRAM")?);
+	command.arg("--node-binary").arg(node()?);
 	let summary: Value = serde_json::from_slice(&output_of(command).await?)?;
 	ensure!(summary["verdict"] == "valid", "{summary}");
 	ensure!(

@@ -14,16 +14,16 @@ const CAPACITY: u32 = 16;
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_are_served_and_every_door_refuses_what_it_should() -> Result<()> {
 	let setup = Setup {
-		capacity: CAPACITY,
+		capacity: Some(CAPACITY),
 		..Setup::default()
 	};
 	let grid = Grid::start("healthy", &setup).await?;
 	let result = all(&grid).await;
-	grid.end(result)
+	grid.end(result).await
 }
 
 async fn all(grid: &Grid) -> Result<()> {
-	let chain = grid.chain().await?;
+	let chain = grid.chain();
 	let [payer, other, streaming, _] = PAYERS;
 	let parts: [(&'static str, LocalBoxFuture<'_, Result<()>>); 8] = [
 		("a chat", Box::pin(clients::chat(grid))),
@@ -40,11 +40,11 @@ async fn all(grid: &Grid) -> Result<()> {
 		("JSON-RPC", Box::pin(doors::rpc::refuses(grid))),
 		(
 			"extrinsics",
-			Box::pin(doors::extrinsics::refuses(grid, &chain, payer, other)),
+			Box::pin(doors::extrinsics::refuses(grid, chain, payer, other)),
 		),
 		(
 			"streams",
-			Box::pin(doors::streams::refuse(grid, &chain, streaming)),
+			Box::pin(doors::streams::refuse(grid, chain, streaming)),
 		),
 	];
 	let runs = parts.into_iter().map(|(name, part)| async move {

@@ -13,3 +13,5 @@ mod detection;
 mod doors;
 mod healthy;
 mod honest;
+mod leftovers;
+mod load;

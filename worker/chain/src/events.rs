@@ -62,6 +62,17 @@ where
 }
 
 events! {
+	TRANSACTION_PAYMENT => {
+		/// A signer paid for an extrinsic.
+		TransactionFeePaid {
+			/// Who.
+			who: AccountBytes,
+			/// What was kept of it, in plancks, tip included.
+			actual_fee: Balance,
+			/// The tip, in plancks.
+			tip: Balance,
+		}
+	}
 	STAKING => {
 		/// Money was bonded for a role.
 		Bonded {

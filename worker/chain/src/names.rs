@@ -11,6 +11,7 @@ pub(crate) mod pallet {
 	pub(crate) const AUDITS: &str = "Audits";
 	pub(crate) const REWARDS: &str = "Rewards";
 	pub(crate) const BALANCES: &str = "Balances";
+	pub(crate) const TRANSACTION_PAYMENT: &str = "TransactionPayment";
 }
 
 /// Storage entries.

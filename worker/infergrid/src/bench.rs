@@ -1,5 +1,6 @@
 //! `infergrid bench`: measures this machine, in one run and as one table.
 
+mod load;
 mod local;
 
 use crate::{blocking, cli::Context, engine, failure::Failure, output, settings};
@@ -38,6 +39,8 @@ pub(crate) struct BenchArgs {
 	/// Tokens of the answer
 	#[arg(long, value_name = "N", default_value_t = MeasureOptions::default().output)]
 	output: usize,
+	#[command(flatten)]
+	load: load::LoadArgs,
 	/// Print the results as JSON
 	#[arg(long)]
 	json: bool,
@@ -61,6 +64,9 @@ struct Row {
 pub(crate) async fn run(args: BenchArgs, context: Context) -> Result<(), Failure> {
 	if context.show_settings {
 		return settings::show(&context.common);
+	}
+	if let Some(gateway) = args.load.gateway() {
+		return load::run(&args.load, gateway, args.json, &context).await;
 	}
 	let device: Device = args.device.parse().map_err(Failure::config)?;
 	let options = MeasureOptions {

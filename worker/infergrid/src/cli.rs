@@ -160,7 +160,7 @@ async fn on_signals(stop: CancellationToken) -> Failure {
 	match signalled().await {
 		Err(error) => Failure::internal(anyhow!(error).context("cannot receive signals")),
 		Ok(()) => {
-			crate::dev::kill_leftovers();
+			infergrid_devnet::kill_leftovers();
 			#[expect(
 				clippy::exit,
 				reason = "told twice to stop: nothing else is waited for"

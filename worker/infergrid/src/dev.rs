@@ -6,28 +6,21 @@
 mod board;
 mod grid;
 mod once;
-pub mod ports;
-mod process;
-mod spec;
+mod pace;
 
-pub(crate) use process::kill_leftovers;
-
-use crate::{cli::Context, engine, failure::Failure, output, settings};
+use crate::{
+	cli::Context,
+	failure::{Failure, Kind},
+	output, settings,
+};
 use anyhow::anyhow;
 use clap::Args;
-use grid::{Grid, Plan};
-use infergrid_engine::Device;
-use infergrid_proof::Compute;
+use grid::Ready;
+use infergrid_devnet::{Plan, PortChoice, Programs, spawn};
 use serde::Serialize;
-use std::{
-	borrow::Cow,
-	path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 use tokio_util::sync::CancellationToken;
 
-/// Two miners and three verifiers run on this machine, and a miner needs room for several tasks.
-const SHARING: f64 = 8.0;
-const DEFAULT_NAME: &str = "demo";
 const DEFAULT_MODEL: &str = "models/demo";
 const DEFAULT_QUESTION: &str = "What is Infergrid?";
 const NODE: &str = "infergrid-node";
@@ -96,13 +89,6 @@ pub(crate) async fn run(args: DevArgs, context: Context) -> Result<(), Failure> 
 			node_binary,
 		});
 	}
-	if !node_binary.is_file() {
-		return Err(
-			Failure::config(anyhow!("{} does not exist", node_binary.display())).hint(
-				"build it with `cargo build -p infergrid-node`, or name it with --node-binary",
-			),
-		);
-	}
 	let model = args.model.canonicalize().map_err(|error| {
 		Failure::config(anyhow!(
 			"cannot use the model in {}: {error}",
@@ -110,22 +96,23 @@ pub(crate) async fn run(args: DevArgs, context: Context) -> Result<(), Failure> 
 		))
 		.hint("name its directory with --model")
 	})?;
-	let place = Place::choose(args.dir.as_deref(), args.keep)?;
-	let plan = Plan {
-		directory: place.path.clone(),
-		base_port: args.base_port,
-		model_name: args.model_name.clone().unwrap_or_else(|| name_of(&model)),
-		min_tokens_per_second: least_speed(&model, &context.stop).await?,
-		model,
-		node_binary,
-		log: context.common.log.clone(),
-		restart: args.restart,
+	let programs = Programs {
+		node: node_binary,
+		worker: own_executable()?,
 	};
-	let mut grid = Grid::new(plan, context.stop.clone())?;
-	let result = live(&mut grid, &args).await;
-	grid.stop().await;
+	let place = Place::choose(args.dir.as_deref(), args.keep)?;
+	let mut plan = Plan::new(programs, place.path.clone());
+	plan.cache = cache();
+	plan.environment = grid::environment();
+	plan.log = context.common.log.clone();
+	plan.ports = match args.base_port {
+		None => PortChoice::Usual,
+		Some(0) => PortChoice::Free,
+		Some(first) => PortChoice::From(first),
+	};
+	let result = live(plan, &model, &args, &context.stop).await;
 	match &result {
-		Err(failure) if failure.kind() != crate::failure::Kind::Usage => {
+		Err(failure) if failure.kind() != Kind::Usage => {
 			let path = place.path.display().to_string();
 			place.keep();
 			tracing::warn!(directory = %path, "the logs of all parts are kept");
@@ -135,48 +122,49 @@ pub(crate) async fn run(args: DevArgs, context: Context) -> Result<(), Failure> 
 	result
 }
 
-/// The name of a model whose directory is `directory`.
-fn name_of(directory: &Path) -> String {
-	let name = directory.file_name().map(|name| name.to_string_lossy());
-	name.map_or_else(|| DEFAULT_NAME.to_owned(), Cow::into_owned)
+/// Brings the grid up, does with it what was asked for, and ends it.
+async fn live(
+	plan: Plan,
+	model: &Path,
+	args: &DevArgs,
+	stop: &CancellationToken,
+) -> Result<(), Failure> {
+	let spawned = async {
+		let plan = grid::fill(plan, model, args.model_name.clone()).await?;
+		Ok::<_, Failure>(spawn(plan).await?)
+	};
+	let handle = tokio::select! {
+		biased;
+		_ = stop.cancelled() => return Ok(()),
+		handle = spawned => handle?,
+	};
+	let ready = Ready::of(&handle)?;
+	tracing::info!(gateway = %ready.gateway, node = %ready.rpc[0], "the grid is ready");
+	if args.json && !args.once {
+		output::line(handle.description());
+	}
+	let work = async {
+		if args.once {
+			once::ask(ready, args.question.clone(), args.json).await
+		} else {
+			board::watch(ready).await
+		}
+	};
+	let result = grid::guard(&handle, args.restart, stop, work).await;
+	handle.shutdown().await;
+	result
 }
 
-/// What can be asked of miners that share this machine with the rest of the grid.
-async fn least_speed(model: &Path, stop: &CancellationToken) -> Result<u32, Failure> {
-	let speed = tokio::select! {
-		server = engine::start(model, Device::Cpu) => server?.speed(),
-		_ = stop.cancelled() => return Err(Failure::outside(anyhow!("interrupted"))),
-	};
-	let shared = speed.prefill.min(speed.decode) / SHARING;
-	Ok((shared as u32).clamp(1, crate::model::DEFAULT_TOKENS_PER_SECOND))
-}
-
-async fn live(grid: &mut Grid, args: &DevArgs) -> Result<(), Failure> {
-	let Some(ready) = grid.start().await? else {
-		return Ok(());
-	};
-	if args.once {
-		let question = args.question.clone();
-		let json = args.json;
-		return grid
-			.guard(once::ask(ready, question, json))
-			.await
-			.map(|_| ());
-	}
-	if args.json {
-		output::line(grid.description()?);
-	}
-	grid.guard(board::watch(ready)).await.map(|_| ())
+fn own_executable() -> Result<PathBuf, Failure> {
+	std::env::current_exe()
+		.map_err(|error| Failure::internal(anyhow!(error).context("cannot find this executable")))
 }
 
 fn node_binary(named: Option<&Path>) -> Result<PathBuf, Failure> {
 	if let Some(path) = named {
 		return Ok(path.to_path_buf());
 	}
-	let own = std::env::current_exe().map_err(|error| {
-		Failure::internal(anyhow!(error).context("cannot find this executable"))
-	})?;
-	Ok(own.with_file_name(NODE))
+	Ok(own_executable()?.with_file_name(NODE))
 }
 
 /// The grid's directory.
@@ -234,9 +222,14 @@ impl Place {
 }
 
 /// The directory for what can be computed again.
+#[expect(
+	clippy::disallowed_methods,
+	reason = "the program's environment is read here"
+)]
 fn cache() -> Option<PathBuf> {
 	let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"));
 	std::env::var_os("XDG_CACHE_HOME")
 		.map(PathBuf::from)
 		.or_else(home)
+		.map(|cache| cache.join("infergrid"))
 }

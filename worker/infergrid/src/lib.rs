@@ -29,7 +29,6 @@ mod status;
 mod verify;
 
 pub use cli::run;
-pub use dev::ports;
 
 /// Runs long computation off the threads that serve everything else.
 async fn blocking<T: Send + 'static>(

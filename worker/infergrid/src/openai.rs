@@ -175,13 +175,13 @@ fn refusal(body: &Value) -> Failure {
 
 /// Cuts a stream of bytes into lines.
 #[derive(Debug, Default)]
-struct Lines {
+pub(crate) struct Lines {
 	rest: Vec<u8>,
 }
 
 impl Lines {
 	/// The lines that `part` completes.
-	fn push(&mut self, part: &[u8]) -> Result<Vec<String>, Failure> {
+	pub(crate) fn push(&mut self, part: &[u8]) -> Result<Vec<String>, Failure> {
 		self.rest.extend_from_slice(part);
 		let mut lines = Vec::new();
 		while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {

@@ -41,11 +41,11 @@ const AUDITED: Duration = Duration::from_secs(600);
 
 /// Tries every call in the name of `uri`, and those that the runtime cannot decode in that of `other`.
 pub(crate) async fn refuses(grid: &Grid, chain: &Chain, uri: &str, other: &str) -> Result<()> {
-	let payer = grid.submitter(chain, uri)?;
+	let payer = grid.submitter(uri)?;
 	tokio::try_join!(
 		calls(grid, chain, &payer),
 		results(grid, chain, &payer),
-		oversized(grid, grid.submitter(chain, other)?),
+		oversized(grid, grid.submitter(other)?),
 	)?;
 	Ok(())
 }
@@ -239,10 +239,9 @@ async fn results(grid: &Grid, chain: &Chain, payer: &Submitter) -> Result<()> {
 	history.until_over(&[task], AUDITED).await?;
 	let delivered = chain.latest().await?.receipt(task).await?;
 	let delivered = delivered.context("a receipt")?;
-	let worker = Operator::miners()
-		.iter()
-		.map(Operator::worker_key)
-		.collect::<Result<Vec<_>>>()?
+	let workers = (0..2).map(|number| Key::from_uri(&Operator::miner(number).worker));
+	let worker = workers
+		.collect::<Result<Vec<_>, _>>()?
 		.into_iter()
 		.find(|worker| worker.public() == delivered.worker_key)
 		.context("another miner's receipt")?;

@@ -121,7 +121,7 @@ pub(crate) async fn refuses(grid: &Grid) -> Result<()> {
 	];
 	let mut wrong = Vec::new();
 	for (name, path, body, status, code) in rows {
-		let request = client.post(format!("{}{path}", grid.gateway_url));
+		let request = client.post(format!("{}{path}", grid.gateway_url()));
 		let request = request
 			.header("content-type", "application/json")
 			.body(body);
@@ -147,7 +147,7 @@ pub(crate) async fn refuses(grid: &Grid) -> Result<()> {
 		("/v1/chat/completions", 405, "method_not_allowed"),
 	] {
 		let answer = client
-			.get(format!("{}{path}", grid.gateway_url))
+			.get(format!("{}{path}", grid.gateway_url()))
 			.send()
 			.await?;
 		let found = answer.status().as_u16();

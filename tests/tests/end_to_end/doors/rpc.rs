@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 pub(crate) async fn refuses(grid: &Grid) -> Result<()> {
-	let url = grid.endpoints[0].replacen("ws", "http", 1);
+	let url = grid.handle.rpc()[0].replacen("ws", "http", 1);
 	let client = reqwest::Client::builder()
 		.timeout(Duration::from_secs(30))
 		.build()?;

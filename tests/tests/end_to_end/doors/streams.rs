@@ -22,7 +22,7 @@ const SOON: Duration = Duration::from_secs(180);
 /// Tries the streams of a miner that has a task of the payer `uri`.
 pub(crate) async fn refuse(grid: &Grid, chain: &Chain, uri: &str) -> Result<()> {
 	let genesis = chain.genesis();
-	let payer = grid.submitter(chain, uri)?;
+	let payer = grid.submitter(uri)?;
 	let sealed = Sealed {
 		salt: [1; 32],
 		prompt: vec![1, 2, 3],

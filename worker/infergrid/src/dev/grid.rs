@@ -1,69 +1,32 @@
-//! The parts of the grid and how they come up.
+//! The private grid that newcomers get: two miners, three verifiers, a gateway, one model.
 
-use super::{
-	ports::{self, HeldPort},
-	process::{Process, Program},
-	spec,
-};
+use super::pace::Pace;
 use crate::{
 	failure::Failure,
-	model::{Publication, publish},
-	openai::Client,
+	model::{DEFAULT_PRICE_INPUT, DEFAULT_PRICE_OUTPUT},
 };
-use anyhow::{Context, anyhow};
-use futures::future::select_all;
-use infergrid_chain::{Chain, Key, Options, View, persist};
-use infergrid_primitives::{AccountBytes, Hash};
-use infergrid_swarm::NodeSecret;
-use serde::Serialize;
-use serde_json::{Value, json};
+use anyhow::anyhow;
+use infergrid_chain::Chain;
+use infergrid_devnet::{Handle, INHERITED, Model, Plan, SpawnError};
+use infergrid_engine::LICENCE;
+use infergrid_primitives::{Hash, market::Price};
+use serde_json::Value;
 use std::{
+	ffi::OsString,
 	fs,
 	future::Future,
 	path::{Path, PathBuf},
 	time::Duration,
 };
-use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-/// How long a node may take until it answers: it compiles the runtime first.
-const CHAIN_START: Duration = Duration::from_secs(180);
-/// How long the workers may take to stand ready after that.
-const WORKERS_START: Duration = Duration::from_secs(300);
-const GATEWAY_POLL: Duration = Duration::from_millis(500);
+const MINERS: usize = 2;
+const VERIFIERS: usize = 3;
+const CREATOR: &str = "//Ferdie";
+const ROYALTY: u8 = 20;
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
-/// Ports that are tried first, in the order of [`Ports`].
-const USUAL_PORTS: [u16; 9] = [9944, 9945, 8080, 30333, 30334, 9615, 9616, 4001, 4002];
-
-const CREATOR: &str = "//Ferdie";
-const PAYER: &str = "//Gateway";
-/// Name, operator, worker key.
-const MINERS: [(&str, &str, &str); 2] = [
-	("miner-1", "//Alice//stash", "//Alice//worker"),
-	("miner-2", "//Bob//stash", "//Bob//worker"),
-];
-const VERIFIERS: [(&str, &str, &str); 3] = [
-	("verifier-1", "//Charlie", "//Charlie//worker"),
-	("verifier-2", "//Dave", "//Dave//worker"),
-	("verifier-3", "//Eve", "//Eve//worker"),
-];
-const VALIDATORS: [(&str, &str); 2] = [("alice", "--alice"), ("bob", "--bob")];
-
-/// What the grid is made of.
-#[derive(Clone, Debug)]
-pub(super) struct Plan {
-	pub(super) directory: PathBuf,
-	pub(super) base_port: Option<u16>,
-	pub(super) model: PathBuf,
-	pub(super) model_name: String,
-	pub(super) min_tokens_per_second: u32,
-	pub(super) node_binary: PathBuf,
-	pub(super) log: String,
-	pub(super) restart: bool,
-}
-
-/// A grid that stands.
+/// A grid that stands, as the commands see it.
 #[derive(Clone, Debug)]
 pub(super) struct Ready {
 	pub(super) chain: Chain,
@@ -74,471 +37,166 @@ pub(super) struct Ready {
 	pub(super) directory: PathBuf,
 }
 
-/// A part as scripts and tests find it in `grid.json`.
-#[derive(Clone, Debug, Serialize)]
-struct Part {
-	name: String,
-	role: &'static str,
-	pid: u32,
-	executable: PathBuf,
-	args: Vec<String>,
-	log: PathBuf,
-	#[serde(flatten)]
-	more: Value,
+impl Ready {
+	/// What there is to see of `handle`.
+	pub(super) fn of(handle: &Handle) -> Result<Self, Failure> {
+		let missing = || Failure::internal(anyhow!("the grid lacks its gateway or its model"));
+		let served = handle.served().first().ok_or_else(missing)?;
+		Ok(Self {
+			chain: handle.chain().clone(),
+			gateway: handle.gateways().first().ok_or_else(missing)?.clone(),
+			rpc: handle.rpc().to_vec(),
+			profile: served.profile,
+			model_name: served.name.clone(),
+			directory: handle.directory().to_path_buf(),
+		})
+	}
 }
 
-/// The grid's child processes.
-pub(super) struct Grid {
+/// Of this process's environment, what the parts of a grid see.
+#[expect(
+	clippy::disallowed_methods,
+	reason = "the program's environment is read here"
+)]
+pub(super) fn environment() -> Vec<(OsString, OsString)> {
+	let variables = INHERITED.iter();
+	let value = |name: &&str| Some((OsString::from(name), std::env::var_os(name)?));
+	variables.filter_map(value).collect()
+}
+
+/// Adds to `plan` who works, and the model in `directory` at a pace that this machine keeps.
+pub(super) async fn fill(
 	plan: Plan,
-	stop: CancellationToken,
-	processes: Vec<Process>,
-	roles: Vec<(&'static str, Value)>,
-	ready: Option<Ready>,
+	directory: &Path,
+	name: Option<String>,
+) -> Result<Plan, Failure> {
+	let pace = Pace::measure(directory, MINERS).await?;
+	let name = name.unwrap_or_else(|| name_of(directory));
+	// A grid that goes on has a profile already; another least speed would make a second one.
+	let before = least_speed_before(&plan.directory, &name, directory);
+	let mut plan = plan.with_workers(MINERS, VERIFIERS);
+	for miner in &mut plan.miners {
+		miner.capacity = Some(pace.capacity);
+	}
+	plan.models = vec![Model {
+		directory: directory.to_path_buf(),
+		name,
+		creator: CREATOR.into(),
+		royalty: ROYALTY,
+		price: Price {
+			input: DEFAULT_PRICE_INPUT,
+			output: DEFAULT_PRICE_OUTPUT,
+		},
+		licence: LICENCE.into(),
+		min_tokens_per_second: before.unwrap_or(pace.least),
+		context: None,
+	}];
+	Ok(plan)
 }
 
-struct Ports {
-	rpc: [HeldPort; 2],
-	gateway: HeldPort,
-	network: [HeldPort; 2],
-	metrics: [HeldPort; 2],
-	miners: [HeldPort; 2],
-}
-
-impl Ports {
-	fn hold(base: Option<u16>) -> Result<Self, Failure> {
-		let held = match base {
-			None => ports::prefer(&USUAL_PORTS)?,
-			Some(0) => ports::hold(None, USUAL_PORTS.len() as u16)?,
-			Some(base) => ports::hold(Some(base), USUAL_PORTS.len() as u16)?,
-		};
-		let held: [HeldPort; 9] = held
-			.try_into()
-			.map_err(|_| Failure::internal(anyhow!("another number of ports than asked for")))?;
-		let [a, b, gateway, c, d, e, f, g, h] = held;
-		Ok(Self {
-			rpc: [a, b],
-			gateway,
-			network: [c, d],
-			metrics: [e, f],
-			miners: [g, h],
-		})
-	}
-}
-
-impl Grid {
-	/// A grid of which nothing runs yet.
-	pub(super) fn new(plan: Plan, stop: CancellationToken) -> Result<Self, Failure> {
-		for name in ["logs", "nodes", "workers"] {
-			fs::create_dir_all(plan.directory.join(name))
-				.with_context(|| format!("cannot write to {}", plan.directory.display()))
-				.map_err(Failure::config)?;
-		}
-		Ok(Self {
-			plan,
-			stop,
-			processes: Vec::new(),
-			roles: Vec::new(),
-			ready: None,
-		})
-	}
-
-	/// Brings every part up. None if the grid was told to stop meanwhile.
-	pub(super) async fn start(&mut self) -> Result<Option<Ready>, Failure> {
-		let ports = Ports::hold(self.plan.base_port)?;
-		let rpc: Vec<_> = ports
-			.rpc
-			.iter()
-			.map(|port| format!("ws://127.0.0.1:{}", port.number()))
-			.collect();
-		let gateway = format!("http://127.0.0.1:{}", ports.gateway.number());
-		let spec = {
-			let (node, directory) = (self.plan.node_binary.clone(), self.plan.directory.clone());
-			self.guard(async move { spec::write(&node, &directory).await })
-				.await?
-		};
-		let Some(spec) = spec else { return Ok(None) };
-		tracing::info!(directory = %self.plan.directory.display(), "starting two validators");
-		self.start_nodes(&spec, ports.rpc, ports.network, ports.metrics)?;
-		let Some(chain) = self.guard(connect(rpc.clone())).await? else {
-			return Ok(None);
-		};
-
-		tracing::info!("starting two miners, three verifiers and a gateway");
-		self.start_workers(&rpc, ports.gateway, ports.miners)?;
-		let publication = self.publication();
-		let work = workers_ready(chain.clone(), publication, gateway.clone());
-		let Some(profile) = self.guard(work).await? else {
-			return Ok(None);
-		};
-		let ready = Ready {
-			chain,
-			gateway,
-			rpc,
-			profile,
-			model_name: self.plan.model_name.clone(),
-			directory: self.plan.directory.clone(),
-		};
-		self.ready = Some(ready.clone());
-		self.write_description()?;
-		tracing::info!(gateway = %ready.gateway, node = %ready.rpc[0], "the grid is ready");
-		Ok(Some(ready))
-	}
-
-	/// Runs `work` as long as all parts live and nobody says stop, in which case the result is None.
-	pub(super) async fn guard<T>(
-		&mut self,
-		work: impl Future<Output = Result<T, Failure>>,
-	) -> Result<Option<T>, Failure> {
-		tokio::pin!(work);
-		let stop = self.stop.clone();
-		loop {
-			let dead = tokio::select! {
-				biased;
-				_ = stop.cancelled() => return Ok(None),
-				result = &mut work => return result.map(Some),
-				dead = death(&mut self.processes) => dead,
-			};
-			let (index, failure) = dead;
-			if !self.plan.restart {
-				return Err(failure);
-			}
-			let program = self.processes[index].program.clone();
-			tracing::warn!(child = %program.name, "died and is started again");
-			sleep(RESTART_PAUSE).await;
-			self.processes[index] = Process::start(program)?;
-			self.write_description()?;
-		}
-	}
-
-	/// Ends every part, those that need others before those.
-	pub(super) async fn stop(&mut self) {
-		// Gateway, verifiers, miners, nodes: the reverse of the start. Within a tier all at once.
-		while let Some((role, _)) = self.roles.last() {
-			let role = *role;
-			let first = self
-				.roles
-				.iter()
-				.position(|(other, _)| *other == role)
-				.unwrap_or(0);
-			let mut tier = self.processes.split_off(first);
-			self.roles.truncate(first);
-			futures::future::join_all(tier.iter_mut().map(Process::stop)).await;
-		}
-	}
-
-	/// The content of `grid.json`.
-	pub(super) fn description(&self) -> Result<String, Failure> {
-		let parts: Vec<_> = self
-			.processes
-			.iter()
-			.zip(&self.roles)
-			.map(|(process, (role, more))| Part {
-				name: process.program.name.clone(),
-				role,
-				pid: process.id(),
-				executable: process.program.executable.clone(),
-				args: process.program.args.clone(),
-				log: process.program.log.clone(),
-				more: more.clone(),
-			})
-			.collect();
-		let ready = self.ready.as_ref();
-		let description = json!({
-			"version": 1,
-			"pid": std::process::id(),
-			"ready": ready.is_some(),
-			"directory": self.plan.directory,
-			"genesis": ready.map(|ready| hex::encode(ready.chain.genesis())),
-			"rpc": ready.map(|ready| &ready.rpc),
-			"gateway": ready.map(|ready| &ready.gateway),
-			"model": {
-				"name": self.plan.model_name,
-				"directory": self.plan.model,
-				"profile": ready.map(|ready| hex::encode(ready.profile)),
-				"creator": CREATOR,
-			},
-			"parts": parts,
-		});
-		serde_json::to_string_pretty(&description).map_err(Failure::internal)
-	}
-
-	/// Writes `grid.json`, whole or not at all.
-	fn write_description(&self) -> Result<(), Failure> {
-		let write = |text: &str| -> std::io::Result<()> {
-			let temporary = self.plan.directory.join("grid.json.tmp");
-			fs::write(&temporary, text)?;
-			fs::rename(&temporary, self.plan.directory.join("grid.json"))
-		};
-		write(&self.description()?)
-			.map_err(|error| Failure::outside(anyhow!(error).context("cannot write grid.json")))
-	}
-
-	fn start_nodes(
-		&mut self,
-		spec: &Path,
-		rpc: [HeldPort; 2],
-		network: [HeldPort; 2],
-		metrics: [HeldPort; 2],
-	) -> Result<(), Failure> {
-		let secrets: [[u8; 32]; 2] = [rand::random(), rand::random()];
-		let boot = NodeSecret::new(secrets[0])
-			.peer_id()
-			.map(|peer| format!("/ip4/127.0.0.1/tcp/{}/p2p/{peer}", network[0].number()))
-			.ok_or_else(|| Failure::internal(anyhow!("a random secret is no key")))?;
-		let ports = rpc.into_iter().zip(network).zip(metrics);
-		for ((((name, flag), secret), ((rpc, network), metrics)), first) in VALIDATORS
-			.into_iter()
-			.zip(secrets)
-			.zip(ports)
-			.zip([true, false])
-		{
-			let base = self.plan.directory.join("nodes").join(name);
-			let url = format!("ws://127.0.0.1:{}", rpc.number());
-			let more = json!({"rpc": url, "data": base});
-			let mut args = strings(&["--chain", &shown(spec), flag, "--base-path", &shown(&base)]);
-			args.extend(strings(&[
-				"--listen-addr",
-				&format!("/ip4/127.0.0.1/tcp/{}", network.release()),
-				"--rpc-port",
-				&rpc.release().to_string(),
-				"--prometheus-port",
-				&metrics.release().to_string(),
-				"--rpc-cors",
-				"all",
-				"--node-key",
-				&hex::encode(secret),
-				"--no-telemetry",
-				"--no-mdns",
-			]));
-			if !first {
-				args.extend(strings(&["--reserved-nodes", &boot]));
-			}
-			let binary = self.plan.node_binary.clone();
-			self.launch("validator", name, binary, args, more)?;
-		}
-		Ok(())
-	}
-
-	fn start_workers(
-		&mut self,
-		rpc: &[String],
-		gateway: HeldPort,
-		miners: [HeldPort; 2],
-	) -> Result<(), Failure> {
-		for ((name, operator, worker), port) in MINERS.into_iter().zip(miners) {
-			let address = format!("/ip4/127.0.0.1/tcp/{}", port.release());
-			let mut args = self.worker_args("mine", name, operator, worker, rpc);
-			args.extend(strings(&[
-				"--listen",
-				&address,
-				"--allow-local",
-				// The whole grid ends with it.
-				"--drain-seconds",
-				"0",
-			]));
-			let more = self.worker_details(name, operator, worker);
-			self.launch("miner", name, own_executable()?, args, more)?;
-		}
-		for (name, operator, worker) in VERIFIERS {
-			let args = self.worker_args("verify", name, operator, worker, rpc);
-			let more = self.worker_details(name, operator, worker);
-			self.launch("verifier", name, own_executable()?, args, more)?;
-		}
-		let data = self.plan.directory.join("workers").join("gateway");
-		let url = format!("http://127.0.0.1:{}", gateway.number());
-		let args = strings(&[
-			"--log",
-			&self.plan.log,
-			"--node",
-			&rpc.join(","),
-			"gateway",
-			"--model",
-			&shown(&self.plan.model),
-			"--key",
-			PAYER,
-			"--data",
-			&shown(&data),
-			"--listen",
-			&format!("127.0.0.1:{}", gateway.release()),
-			"--drain-seconds",
-			"0",
-		]);
-		let more = json!({"url": url, "payer": PAYER, "data": data});
-		self.launch("gateway", "gateway", own_executable()?, args, more)
-	}
-
-	fn worker_args(
-		&self,
-		command: &str,
-		name: &str,
-		operator: &str,
-		worker: &str,
-		rpc: &[String],
-	) -> Vec<String> {
-		strings(&[
-			"--log",
-			&self.plan.log,
-			"--node",
-			&rpc.join(","),
-			command,
-			"--model",
-			&shown(&self.plan.model),
-			"--key",
-			worker,
-			"--operator-key",
-			operator,
-			"--data",
-			&shown(&self.plan.directory.join("workers").join(name)),
-		])
-	}
-
-	fn worker_details(&self, name: &str, operator: &str, worker: &str) -> Value {
-		let data = self.plan.directory.join("workers").join(name);
-		json!({"operator": operator, "worker": worker, "data": data})
-	}
-
-	fn launch(
-		&mut self,
-		role: &'static str,
-		name: &str,
-		executable: PathBuf,
-		args: Vec<String>,
-		more: Value,
-	) -> Result<(), Failure> {
-		let log = self.plan.directory.join("logs").join(format!("{name}.log"));
-		let program = Program {
-			name: name.to_owned(),
-			executable,
-			args,
-			log,
-		};
-		self.processes.push(Process::start(program)?);
-		self.roles.push((role, more));
-		self.write_description()
-	}
-
-	fn publication(&self) -> Publication {
-		Publication {
-			directory: self.plan.model.clone(),
-			name: self.plan.model_name.clone(),
-			royalty: 20,
-			price_input: crate::model::DEFAULT_PRICE_INPUT,
-			price_output: crate::model::DEFAULT_PRICE_OUTPUT,
-			licence: "Apache-2.0".into(),
-			min_tokens_per_second: self.plan.min_tokens_per_second,
-			context: None,
-		}
-	}
-}
-
-/// Waits for the first of `processes` to die.
-async fn death(processes: &mut [Process]) -> (usize, Failure) {
-	if processes.is_empty() {
-		return std::future::pending().await;
-	}
-	let deaths = processes.iter_mut().map(|process| Box::pin(process.died()));
-	let (failure, index, _) = select_all(deaths).await;
-	(index, failure)
-}
-
-/// Connects as soon as a node answers. What is submitted before the first block waits in its pool.
-async fn connect(rpc: Vec<String>) -> Result<Chain, Failure> {
-	let mut options = Options::new(rpc);
-	options.deadline = CHAIN_START;
-	Ok(Chain::connect(options).await?)
-}
-
-/// Publishes the model and waits until every worker stands ready, asking each where it shows.
-async fn workers_ready(
-	chain: Chain,
-	publication: Publication,
-	gateway: String,
-) -> Result<Hash, Failure> {
-	let creator = key(CREATOR)?;
-	let name = publication.name.clone();
-	let work = async {
-		let published = publish(&chain, creator, &publication).await?;
-		tracing::info!(model = %hex::encode(published.model), "published the model");
-		offers_ready(&chain, &published.profile).await?;
-		let client = Client::new(&gateway, None)?;
-		while !client.models().await.unwrap_or_default().contains(&name) {
-			sleep(GATEWAY_POLL).await;
-		}
-		Ok(published.profile)
-	};
-	timeout(WORKERS_START, work).await.unwrap_or_else(|_| {
-		Err(Failure::outside(anyhow!(
-			"the workers did not stand ready within {} s",
-			WORKERS_START.as_secs()
-		))
-		.hint("look into the logs in the grid's directory"))
-	})
-}
-
-/// Waits until all miners offer the profile and all verifiers stand for it.
-async fn offers_ready(chain: &Chain, profile: &Hash) -> Result<(), Failure> {
-	let miners = accounts(&MINERS)?;
-	let verifiers = accounts(&VERIFIERS)?;
-	let mut told = String::new();
+/// Runs `work` as long as all parts live and nobody says stop. With `restart`, a part that dies is
+/// started again instead.
+pub(super) async fn guard(
+	handle: &Handle,
+	restart: bool,
+	stop: &CancellationToken,
+	work: impl Future<Output = Result<(), Failure>>,
+) -> Result<(), Failure> {
+	tokio::pin!(work);
 	loop {
-		let view = persist(|| chain.latest()).await?;
-		let (offering, standing) = standing(&view, profile, &miners, &verifiers).await?;
-		let line = format!("{offering} of 2 miners offer, {standing} of 3 verifiers stand");
-		if line != told {
-			tracing::info!("{line}");
-			told = line;
+		let death = tokio::select! {
+			biased;
+			_ = stop.cancelled() => return Ok(()),
+			result = &mut work => return result,
+			death = handle.died() => death,
+		};
+		if !restart {
+			return Err(Failure::outside(death));
 		}
-		if offering == miners.len() && standing == verifiers.len() {
-			return Ok(());
-		}
-		// A stall only means one more look.
-		let _ = chain
-			.reach(view.block().number + 1, Duration::from_secs(30))
-			.await;
+		tracing::warn!(part = %death.name, "died and is started again");
+		tokio::time::sleep(RESTART_PAUSE).await;
+		handle.restart(&death.name)?;
 	}
 }
 
-async fn standing(
-	view: &View,
-	profile: &Hash,
-	miners: &[AccountBytes],
-	verifiers: &[AccountBytes],
-) -> Result<(usize, usize), Failure> {
-	let offers = persist(|| view.offers(profile)).await?;
-	let standing = persist(|| view.verifiers(profile)).await?;
-	let offering = miners
-		.iter()
-		.filter(|miner| offers.iter().any(|(operator, _)| operator == *miner))
-		.count();
-	Ok((
-		offering,
-		verifiers
-			.iter()
-			.filter(|verifier| standing.contains(verifier))
-			.count(),
-	))
+/// The name of a model in `directory`: the directory's own. A snapshot in a download cache is named
+/// after a commit; there the model's configuration knows better.
+fn name_of(directory: &Path) -> String {
+	let name = directory.file_name().map(|name| name.to_string_lossy());
+	let name = name.unwrap_or_default().into_owned();
+	let is_commit = name.len() == 40 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+	if !is_commit {
+		return name;
+	}
+	let config = fs::read_to_string(directory.join("config.json")).unwrap_or_default();
+	let config: Value = serde_json::from_str(&config).unwrap_or_default();
+	let path = config["_name_or_path"].as_str().unwrap_or_default();
+	let last = path.rsplit('/').next().filter(|last| !last.is_empty());
+	last.map_or(name, str::to_owned)
 }
 
-fn accounts(workers: &[(&str, &str, &str)]) -> Result<Vec<AccountBytes>, Failure> {
-	workers
-		.iter()
-		.map(|(_, operator, _)| Ok(key(operator)?.public()))
-		.collect()
+/// The least speed with which the grid in `place` has published the model before.
+fn least_speed_before(place: &Path, name: &str, directory: &Path) -> Option<u32> {
+	let text = fs::read_to_string(place.join("grid.json")).ok()?;
+	let grid: Value = serde_json::from_str(&text).ok()?;
+	let model = &grid["model"];
+	let same = model["name"] == name && model["directory"] == directory.to_str()?;
+	let speed = model["min_tokens_per_second"].as_u64().filter(|_| same)?;
+	u32::try_from(speed).ok()
 }
 
-fn key(uri: &str) -> Result<Key, Failure> {
-	Key::from_uri(uri).map_err(Failure::internal)
+impl From<SpawnError> for Failure {
+	fn from(error: SpawnError) -> Self {
+		match error {
+			error @ SpawnError::NoProgram { .. } => Self::config(error).hint(
+				"build it with `cargo build -p infergrid-node`, or name it with --node-binary",
+			),
+			error @ SpawnError::Port { .. } => Self::outside(error)
+				.hint("choose other ports with --base-port, or leave it out to take free ones"),
+			error @ SpawnError::TooFewPorts { .. } => {
+				Self::usage(error).hint("choose a lower --base-port, or 0 for free ones")
+			}
+			error @ (SpawnError::Late { .. } | SpawnError::Preparation { .. }) => {
+				Self::outside(error).hint("look into the logs in the grid's directory")
+			}
+			error @ (SpawnError::Plan(_) | SpawnError::Key { .. }) => Self::internal(error),
+			error @ SpawnError::Directory { .. } => Self::config(error),
+			error => Self::outside(error),
+		}
+	}
 }
 
-fn own_executable() -> Result<PathBuf, Failure> {
-	std::env::current_exe()
-		.map_err(|error| Failure::internal(anyhow!(error).context("cannot find this executable")))
-}
+#[cfg(test)]
+mod tests {
+	use super::*;
 
-fn strings(args: &[&str]) -> Vec<String> {
-	args.iter().map(|arg| (*arg).to_owned()).collect()
-}
+	#[test]
+	fn a_model_is_named_after_its_directory_or_what_a_snapshot_says() {
+		let directory = tempfile::tempdir().unwrap();
+		let model = directory.path().join("SmolLM2-135M-Instruct");
+		fs::create_dir(&model).unwrap();
+		assert_eq!(name_of(&model), "SmolLM2-135M-Instruct");
+		let snapshot = directory
+			.path()
+			.join("12fd25f77366fa6b3b4b768ec3050bf629380bac");
+		fs::create_dir(&snapshot).unwrap();
+		assert_eq!(
+			name_of(&snapshot),
+			"12fd25f77366fa6b3b4b768ec3050bf629380bac"
+		);
+		let config = r#"{"_name_or_path": "HuggingFaceTB/SmolLM2-135M"}"#;
+		fs::write(snapshot.join("config.json"), config).unwrap();
+		assert_eq!(name_of(&snapshot), "SmolLM2-135M");
+	}
 
-fn shown(path: &Path) -> String {
-	path.display().to_string()
+	#[test]
+	fn a_grid_that_goes_on_keeps_the_least_speed_of_the_same_model() {
+		let place = tempfile::tempdir().unwrap();
+		let model = Path::new("/models/small");
+		assert_eq!(least_speed_before(place.path(), "small", model), None);
+		let text = r#"{"model": {"name": "small", "directory": "/models/small", "min_tokens_per_second": 3}}"#;
+		fs::write(place.path().join("grid.json"), text).unwrap();
+		assert_eq!(least_speed_before(place.path(), "small", model), Some(3));
+		assert_eq!(least_speed_before(place.path(), "other", model), None);
+	}
 }

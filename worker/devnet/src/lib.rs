@@ -1,0 +1,31 @@
+//! A private grid of real processes on this machine: `infergrid dev` and the end-to-end tests start
+//! theirs here.
+//!
+//! [`spawn`] brings up what a [`Plan`] says and returns when every part answers: nodes and gateways
+//! are asked themselves, miners and verifiers are looked up on chain. The [`Handle`] knows where
+//! everything is, and stops, kills and starts single parts. When it is dropped, no process of the
+//! grid is left and none of its ports is in use.
+//!
+//! The grid knows programs and their flags, and what the chain says of them; it knows no role from
+//! inside. `grid.json` in its directory says to scripts what the handle says to the caller.
+
+mod describe;
+mod error;
+mod genesis;
+mod handle;
+mod part;
+mod plan;
+mod ports;
+mod process;
+mod programs;
+mod ready;
+mod start;
+
+pub use error::{Death, SpawnError};
+pub use handle::{Handle, Served};
+pub use plan::{
+	Account, Bond, Extra, Gateway, INHERITED, Miner, Model, Operator, Plan, PortChoice, Programs,
+	Verifier,
+};
+pub use process::kill_leftovers;
+pub use start::spawn;
