@@ -175,13 +175,15 @@ struct RawConfig {
 	intermediate_size: Option<usize>,
 	num_hidden_layers: Option<usize>,
 	num_attention_heads: Option<usize>,
-	num_key_value_heads: Option<usize>,
+	// Absent and null differ: null is as many as heads.
+	#[serde(default, deserialize_with = "present")]
+	num_key_value_heads: Option<Option<usize>>,
 	head_dim: Option<usize>,
 	rms_norm_eps: Option<f64>,
 	rope_theta: Option<f64>,
 	rope_scaling: Option<Value>,
 	rope_parameters: Option<Value>,
-	original_max_position_embeddings: Option<f64>,
+	original_max_position_embeddings: Option<Value>,
 	partial_rotary_factor: Option<f64>,
 	max_position_embeddings: Option<usize>,
 	// Absent and null differ: Mistral's default is a window, null is none.
@@ -362,7 +364,7 @@ impl Reader {
 		let heads = raw.num_attention_heads.unwrap_or(defaults.heads);
 		let kv_heads = raw
 			.num_key_value_heads
-			.or(defaults.kv_heads)
+			.unwrap_or(defaults.kv_heads)
 			.unwrap_or(heads);
 		let positions = raw.max_position_embeddings.unwrap_or(defaults.context);
 		let head_dim = raw.head_dim.or(defaults.head_dim);
@@ -392,7 +394,7 @@ impl Reader {
 		if !(eps > 0.0 && eps < 1.0) {
 			return Err(self.invalid("rms_norm_eps", format!("is {eps}, not in (0, 1)")));
 		}
-		let (rope_theta, rope_scaling) = self.rope(raw)?;
+		let (rope_theta, rope_scaling) = self.rope(positions, raw)?;
 		// Qwen2 has its biases whatever the file says; Mistral has none.
 		let biased = raw.attention_bias.unwrap_or(false);
 		let (qkv_bias, output_bias) = match family {
@@ -471,26 +473,25 @@ impl Reader {
 	}
 
 	/// Reads `rope_parameters` as newer files have it, or `rope_theta` and `rope_scaling`.
-	fn rope(&self, raw: &RawConfig) -> Result<(f64, RopeScaling), CheckpointError> {
-		let mut merged = serde_json::Map::new();
-		// What `rope_scaling` says counts more: a file with both was stretched after it was written.
+	fn rope(
+		&self,
+		positions: usize,
+		raw: &RawConfig,
+	) -> Result<(f64, RopeScaling), CheckpointError> {
+		// As in `transformers`, `rope_scaling` takes the place of the other one, its base included.
+		let mut parameters = None;
 		for (field, value) in [
 			("rope_parameters", &raw.rope_parameters),
 			("rope_scaling", &raw.rope_scaling),
 		] {
 			match value {
 				None | Some(Value::Null) => {}
-				Some(Value::Object(fields)) => merged.extend(fields.clone()),
+				Some(Value::Object(fields)) if fields.is_empty() => {}
+				Some(Value::Object(fields)) => parameters = Some(fields),
 				Some(_) => return Err(self.invalid(field, "is not an object")),
 			}
 		}
-		let parameters = Some(merged).filter(|merged| !merged.is_empty());
-		let number = |key: &str| {
-			parameters
-				.as_ref()
-				.and_then(|value| value.get(key))
-				.and_then(Value::as_f64)
-		};
+		let number = |key: &str| parameters.and_then(|fields| fields.get(key)?.as_f64());
 		let required = |key: &'static str| {
 			number(key)
 				.filter(|value| *value > 0.0 && value.is_finite())
@@ -509,7 +510,7 @@ impl Reader {
 		if partial != 1.0 {
 			return Err(self.unsupported(format!("partial_rotary_factor {partial}"), "1.0"));
 		}
-		let Some(fields) = &parameters else {
+		let Some(fields) = parameters else {
 			return Ok((theta, RopeScaling::None));
 		};
 		if fields.values().any(Value::is_object) {
@@ -536,15 +537,33 @@ impl Reader {
 					factor: required("factor")?,
 					low_freq_factor,
 					high_freq_factor,
-					original_context: match raw.original_max_position_embeddings {
-						Some(outer) if outer > 0.0 => outer,
-						_ => required("original_max_position_embeddings")?,
-					},
+					original_context: self.original_context(fields, positions, raw)?,
 				}
 			}
 			other => return Err(self.unsupported(format!("rope type \"{other}\""), ROPE_TYPES)),
 		};
 		Ok((theta, scaling))
+	}
+}
+
+impl Reader {
+	/// Positions that were trained before the frequencies were stretched.
+	fn original_context(
+		&self,
+		fields: &serde_json::Map<String, Value>,
+		positions: usize,
+		raw: &RawConfig,
+	) -> Result<f64, CheckpointError> {
+		const KEY: &str = "original_max_position_embeddings";
+		// What stands outside the rope parameters counts more.
+		let given = raw.original_max_position_embeddings.as_ref();
+		let given = given
+			.or_else(|| fields.get(KEY))
+			.filter(|value| !value.is_null());
+		let original = given.map_or(Some(positions as f64), Value::as_f64);
+		original
+			.filter(|value| *value > 0.0 && value.is_finite())
+			.ok_or_else(|| self.invalid(KEY, "is not a positive number"))
 	}
 }
 
