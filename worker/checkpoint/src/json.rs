@@ -64,7 +64,7 @@ mod tests {
 
 	#[test]
 	fn what_is_no_json_stays_an_error() {
-		for text in ["", "{", "{\"a\": Nan}", "{\"a\": Infinit}", "{\"a\": \"\\"] {
+		for text in ["", "{", "{\"a\": Nan}", "{\"a\": Inf}", "{\"a\": \"\\"] {
 			assert!(parse::<Value>(text.as_bytes()).is_err(), "{text}");
 		}
 	}

@@ -17,6 +17,12 @@ const NOW: i64 = 1_767_323_045;
 struct Rendered {
 	tokens: BTreeMap<String, String>,
 	cases: Vec<Case>,
+}
+
+/// What `published.json` holds. It isn't in the repository: the templates are their makers'.
+#[derive(Deserialize)]
+struct PublishedOnes {
+	tokens: BTreeMap<String, String>,
 	published: BTreeMap<String, Published>,
 	conversations: BTreeMap<String, Conversation>,
 }
@@ -47,10 +53,6 @@ struct Conversation {
 struct Message {
 	role: String,
 	content: String,
-}
-
-fn rendered() -> Rendered {
-	serde_json::from_str(include_str!("templates/rendered.json")).unwrap()
 }
 
 fn render(
@@ -94,7 +96,7 @@ fn difference(
 
 #[test]
 fn habits_of_python_are_kept() {
-	let rendered = rendered();
+	let rendered: Rendered = serde_json::from_str(include_str!("templates/rendered.json")).unwrap();
 	let differences: Vec<_> = rendered
 		.cases
 		.iter()
@@ -107,8 +109,14 @@ fn habits_of_python_are_kept() {
 }
 
 #[test]
+#[ignore = "needs published.json, which templates/make.py writes"]
 fn published_templates_give_the_same_prompts() {
-	let rendered = rendered();
+	let path = concat!(
+		env!("CARGO_MANIFEST_DIR"),
+		"/tests/templates/published.json"
+	);
+	let text = std::fs::read_to_string(path).unwrap();
+	let rendered: PublishedOnes = serde_json::from_str(&text).unwrap();
 	let mut differences = Vec::new();
 	for (name, published) in &rendered.published {
 		for (key, expected) in &published.expected {

@@ -128,6 +128,10 @@ pub(crate) fn events<S: Shape>(
 ) -> Response {
 	let placement = answer.placement.clone();
 	let (sender, receiver) = mpsc::channel(WAITING);
+	#[expect(
+		clippy::disallowed_methods,
+		reason = "ends with its receiver, which is the response"
+	)]
 	tokio::spawn(pump(Chunks::<S>::new(answer, meta, include_usage), sender));
 	let stream = ReceiverStream::new(receiver).map(Ok::<_, Infallible>);
 	let response = Sse::new(stream)

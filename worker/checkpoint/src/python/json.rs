@@ -63,7 +63,7 @@ impl Style {
 			Json::Number(number) => out.push_str(&number.to_string()),
 			Json::String(text) => self.string(text, out),
 			Json::Array(items) => {
-				self.block(['[', ']'], items, level, out, |item, out| {
+				self.block(['[', ']'], (items, level), out, |item, out| {
 					self.write(item, level + 1, out);
 				});
 			}
@@ -72,7 +72,7 @@ impl Style {
 				if self.sorted {
 					fields.sort_unstable_by_key(|(key, _)| *key);
 				}
-				self.block(['{', '}'], &fields, level, out, |(key, value), out| {
+				self.block(['{', '}'], (&fields, level), out, |(key, value), out| {
 					self.string(key, out);
 					out.push_str(&self.separators[1]);
 					self.write(value, level + 1, out);
@@ -84,8 +84,7 @@ impl Style {
 	fn block<T>(
 		&self,
 		[open, close]: [char; 2],
-		items: &[T],
-		level: usize,
+		(items, level): (&[T], usize),
 		out: &mut String,
 		write: impl Fn(&T, &mut String),
 	) {

@@ -107,24 +107,7 @@ fn of_string(text: &str, name: &str, arguments: &[Value]) -> Result<Option<Value
 			let (part, from, to): (&str, Option<i64>, Option<i64>) = from_args(arguments)?;
 			Value::from(slice(text, from, to).0.matches(part).count())
 		}
-		"zfill" => {
-			let (width,): (usize,) = from_args(arguments)?;
-			let digits = text.trim_start_matches(['+', '-']);
-			let sign = &text[..text.len() - digits.len()];
-			Value::from(format!(
-				"{sign}{}{digits}",
-				fill('0', missing(text, width)?)
-			))
-		}
-		"ljust" | "rjust" | "center" => {
-			let (width, with): (usize, Option<char>) = from_args(arguments)?;
-			let (all, with) = (missing(text, width)?, with.unwrap_or(' '));
-			match name {
-				"ljust" => Value::from(format!("{text}{}", fill(with, all))),
-				"rjust" => Value::from(format!("{}{text}", fill(with, all))),
-				_ => Value::from(centred(text, width, with)),
-			}
-		}
+		"zfill" | "ljust" | "rjust" | "center" => padded(text, name, arguments)?,
 		"casefold" => Value::from(text.replace('ß', "ss").to_lowercase()),
 		"swapcase" => Value::from(text.chars().flat_map(swapped).collect::<String>()),
 		"expandtabs" => Value::from(text.replace('\t', "        ")),
@@ -139,6 +122,30 @@ fn of_string(text: &str, name: &str, arguments: &[Value]) -> Result<Option<Value
 		"isdecimal" => Value::from(!text.is_empty() && text.chars().all(|c| c.is_ascii_digit())),
 		_ => return Ok(None),
 	}))
+}
+
+/// What pads to a width.
+fn padded(text: &str, name: &str, arguments: &[Value]) -> Result<Value, Error> {
+	Ok(match name {
+		"zfill" => {
+			let (width,): (usize,) = from_args(arguments)?;
+			let digits = text.trim_start_matches(['+', '-']);
+			let sign = &text[..text.len() - digits.len()];
+			Value::from(format!(
+				"{sign}{}{digits}",
+				fill('0', missing(text, width)?)
+			))
+		}
+		_ => {
+			let (width, with): (usize, Option<char>) = from_args(arguments)?;
+			let (all, with) = (missing(text, width)?, with.unwrap_or(' '));
+			match name {
+				"ljust" => Value::from(format!("{text}{}", fill(with, all))),
+				"rjust" => Value::from(format!("{}{text}", fill(with, all))),
+				_ => Value::from(centred(text, width, with)),
+			}
+		}
+	})
 }
 
 fn invalid(reason: &'static str) -> Error {

@@ -1,4 +1,4 @@
-"""Writes rendered.json: what `transformers` makes of chat templates.
+"""Writes rendered.json and published.json: what `transformers` makes of chat templates.
 
 Outside truth for `tests/templates.rs`. Written with transformers 5.24.0, jinja2 3.1.6 and the templates of
 the package trl 1.16.0 (Apache-2.0):
@@ -171,9 +171,12 @@ with zipfile.ZipFile(sys.argv[1]) as wheel:
         template = wheel.read(f"trl/chat_templates/{name}.jinja").decode()
         expected = {key: render(template, *conversation) for key, conversation in conversations.items()}
         published[name] = {"template": template, "expected": expected}
-out = {"tokens": TOKENS, "cases": cases, "published": published,
+rendered = {"tokens": TOKENS, "cases": cases}
+# Stays out of the repository: the templates are their makers'.
+others = {"tokens": TOKENS, "published": published,
        "conversations": {key: {"messages": m, "add_generation_prompt": p} for key, (m, p) in conversations.items()}}
-with open("rendered.json", "w") as file:
-    json.dump(out, file, ensure_ascii=False, indent=1)
-    file.write("\n")
+for name, out in [("rendered.json", rendered), ("published.json", others)]:
+    with open(name, "w") as file:
+        json.dump(out, file, ensure_ascii=False, indent=1)
+        file.write("\n")
 print(len(cases), "cases,", len(published), "published templates")
