@@ -16,6 +16,7 @@ mod json;
 mod manifest;
 mod python;
 mod stream;
+mod tensors;
 mod tokenizer;
 mod tokens;
 mod weights;

@@ -54,7 +54,7 @@ pub fn manifest_of(
 	let mut names: Vec<_> = small
 		.filter(|name| directory.join(name).is_file())
 		.collect();
-	names.extend(weights::files_in(directory)?);
+	names.extend(weights::needed_files(directory, config)?);
 	if names.len() > MAX_FILES {
 		return Err(ManifestError::TooMany {
 			directory: directory.to_path_buf(),
