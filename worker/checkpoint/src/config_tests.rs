@@ -1,5 +1,7 @@
 use super::*;
-use serde_json::json;
+use crate::CheckpointError;
+use infergrid_primitives::TokenId;
+use serde_json::{Value, json};
 use std::fs;
 
 const BASE: &str = r#"{
@@ -108,6 +110,31 @@ fn refuses_what_it_cannot_run() {
 		),
 		(json!({"model_type": null}), "model_type is missing"),
 		(
+			json!({"model_type": "bert", "architectures": ["BertForMaskedLM"]}),
+			"model_type \"bert\" (architecture BertForMaskedLM) is not supported",
+		),
+		(
+			json!({"model_type": "llava", "text_config": {"model_type": "llama"}}),
+			"model_type \"llava\", a model with more than text, is not supported",
+		),
+		(
+			json!({"architectures": ["LlamaForSequenceClassification"]}),
+			"LlamaForSequenceClassification, which is no language model",
+		),
+		(
+			json!({"architectures": ["LlamaModel"]}),
+			"LlamaModel, a model without an output head",
+		),
+		(json!({"is_causal": false}), "is_causal false, an encoder"),
+		(
+			json!({"quantization": {"bits": 4, "group_size": 64}}),
+			"quantization (method unnamed) is not supported; supported are unquantised",
+		),
+		(
+			json!({"quantization_config": {"quant_method": "awq"}}),
+			"quantization_config (method awq)",
+		),
+		(
 			json!({"hidden_act": "gelu"}),
 			"hidden_act \"gelu\" is not supported; supported are silu",
 		),
@@ -182,4 +209,33 @@ fn counts_parameters_of_a_published_model() {
 	);
 	assert_eq!(qwen.parameters(), 494_032_768);
 	assert_eq!(qwen.kv_bytes_per_token(), 24_576);
+}
+
+#[test]
+fn what_python_writes_is_read() {
+	let directory = tempfile::tempdir().unwrap();
+	let path = directory.path().join("config.json");
+	let doubled = BASE.replacen('{', r#"{"vocab_size": 7, "unread": [NaN, -Infinity],"#, 1);
+	fs::write(&path, doubled).unwrap();
+	assert_eq!(read(directory.path()).unwrap().config.vocab_size, 100);
+	// A number that is none is not left out in silence where it is read.
+	fs::write(&path, BASE.replacen('{', r#"{"rms_norm_eps": NaN,"#, 1)).unwrap();
+	let message = read(directory.path()).unwrap_err().to_string();
+	assert!(message.contains("NaN"), "{message}");
+}
+
+#[test]
+fn what_is_no_model_is_named() {
+	let directory = tempfile::tempdir().unwrap();
+	let message = || read(directory.path()).unwrap_err().to_string();
+	assert!(
+		message().contains("config.json is missing"),
+		"{}",
+		message()
+	);
+	fs::write(directory.path().join("adapter_config.json"), "{}").unwrap();
+	assert!(message().contains("merge it"), "{}", message());
+	let pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n";
+	fs::write(directory.path().join("config.json"), pointer).unwrap();
+	assert!(message().contains("git lfs pull"), "{}", message());
 }

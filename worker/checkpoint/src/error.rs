@@ -9,7 +9,11 @@ pub enum CheckpointError {
 	#[error("{} is not a directory; give the folder that holds config.json", path.display())]
 	NoDirectory { path: PathBuf },
 	/// A file that is needed does not exist.
-	#[error("{} is missing; copy it from the model's repository", path.display())]
+	#[error(
+		"{} is missing; copy it from the model's repository, or write it with `save_pretrained` of \
+		 transformers where the repository has an older form of it",
+		path.display()
+	)]
 	Missing { path: PathBuf },
 	/// A file could not be read.
 	#[error("cannot read {}: {source}", path.display())]

@@ -5,14 +5,14 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::borrow::Cow;
 
-/// Parses `bytes`. Numbers that JSON does not have become null.
+/// Parses `bytes`. Numbers that JSON does not have become texts, which no field takes for a number.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, serde_json::Error> {
 	// By way of a value, in which a later key takes the place of an earlier one.
 	let value: Value = serde_json::from_slice(&without_bare_words(bytes))?;
 	serde_json::from_value(value)
 }
 
-/// `bytes` with `NaN`, `Infinity` and `-Infinity` outside strings replaced by null.
+/// `bytes` with `NaN`, `Infinity` and `-Infinity` outside strings put between quotation marks.
 fn without_bare_words(bytes: &[u8]) -> Cow<'_, [u8]> {
 	let mut out: Option<Vec<u8>> = None;
 	let mut at = 0;
@@ -28,7 +28,9 @@ fn without_bare_words(bytes: &[u8]) -> Cow<'_, [u8]> {
 				if let Some(word) = word {
 					let out = out.get_or_insert_with(Vec::new);
 					out.extend_from_slice(&bytes[copied..at]);
-					out.extend_from_slice(b"null");
+					out.push(b'"');
+					out.extend_from_slice(word);
+					out.push(b'"');
 					at += word.len();
 					copied = at;
 					continue;
@@ -58,7 +60,7 @@ mod tests {
 		let value: Value = parse(text.as_bytes()).unwrap();
 		assert_eq!(
 			value,
-			json!({"a": 2, "b": [null, null, -1], "c": "NaN \" Infinity"})
+			json!({"a": 2, "b": ["Infinity", "-Infinity", -1], "c": "NaN \" Infinity"})
 		);
 	}
 

@@ -2,10 +2,25 @@
 //! and the manifest that names them.
 //!
 //! Text in, token ids out; no tensors. [`Checkpoint::open`] reads everything but the weights;
-//! [`Weights::open`] maps those. The manifest, and so the model's identifier, needs them all.
+//! [`Weights::open`] maps those. The manifest, and so the model's identifier, needs them all, or a
+//! published `manifest.json` in their place.
 //!
 //! Nothing here is trusted: files are bounded, paths stay inside the directory, templates run with
 //! fuel, and what is not supported is refused with an error that names the file and the remedy.
+//!
+//! `transformers` is the measure: the tests hold configurations, templates and tokenizers to what it
+//! makes of them. Decisions that go beyond it:
+//!
+//! - Messages cannot spell control tokens: text stays text, unless
+//!   [`RenderOptions::allow_control_tokens`] is set. All other text has the ids that `transformers`
+//!   gives it.
+//! - A tensor that the architecture has no place for is refused, where `transformers` warns and leaves it
+//!   out; so are values that are not finite.
+//! - Answers end at the ids of `generation_config.json`, else of `config.json`, and at the tokenizer's own
+//!   end token, as vLLM has it.
+//! - Linear scaling of the rotary embedding multiplies the context.
+//! - Without a time, templates that ask whether `strftime_now` exists use their own date, and the others
+//!   are shown [`FIXED_DATE`], so that everybody renders an inline prompt alike.
 
 mod chat;
 mod config;
@@ -16,6 +31,7 @@ mod json;
 mod manifest;
 mod python;
 mod stream;
+mod tensors;
 mod tokenizer;
 mod tokens;
 mod weights;

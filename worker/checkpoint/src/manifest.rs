@@ -1,6 +1,6 @@
 //! The manifest of a model: its files with their sizes and BLAKE3 roots.
 
-use crate::{ModelConfig, weights};
+use crate::{ModelConfig, files, weights};
 use infergrid_primitives::model::{Manifest, ManifestFile};
 use serde_json::{Value, json};
 use std::{
@@ -35,8 +35,17 @@ pub enum ManifestError {
 	/// The directory's files make another model.
 	#[error("{} is not the file that the manifest names; download it again", path.display())]
 	Differs { path: PathBuf },
+	/// A file that the manifest names is absent.
+	#[error("{} is missing, which the manifest names; download it", path.display())]
+	Missing { path: PathBuf },
+	/// There is a file of the model's kind that the manifest does not name.
+	#[error(
+		"{} is not part of the model that the manifest names, and would change how it is asked; remove it",
+		path.display()
+	)]
+	Foreign { path: PathBuf },
 	/// The weights cannot be found.
-	#[error(transparent)]
+	#[error("{0}; who only asks the model can do without them and put its manifest.json here")]
 	Weights(#[from] crate::WeightsError),
 	/// A published manifest is none.
 	#[error("{} is no manifest: {reason}; write it with `infergrid model manifest DIR`", path.display())]
@@ -54,7 +63,7 @@ pub fn manifest_of(
 	let mut names: Vec<_> = small
 		.filter(|name| directory.join(name).is_file())
 		.collect();
-	names.extend(weights::files_in(directory)?);
+	names.extend(weights::needed_files(directory, config)?);
 	if names.len() > MAX_FILES {
 		return Err(ManifestError::TooMany {
 			directory: directory.to_path_buf(),
@@ -93,56 +102,57 @@ pub fn known_manifest(
 			});
 		}
 	}
-	// A small file that the manifest does not name would change how the model is asked.
-	let named = |name: &&str| {
-		manifest
-			.files
-			.iter()
-			.any(|file| file.path == name.as_bytes())
+	no_foreign_file(directory, &manifest)?;
+	Ok(manifest)
+}
+
+fn no_foreign_file(directory: &Path, manifest: &Manifest) -> Result<(), ManifestError> {
+	let is_named = |name: &str| {
+		let mut files = manifest.files.iter();
+		files.any(|file| file.path == name.as_bytes())
 	};
-	match NAMES
-		.iter()
-		.find(|name| directory.join(name).is_file() && !named(name))
-	{
-		Some(name) => Err(ManifestError::Differs {
-			path: directory.join(name),
-		}),
-		None => Ok(manifest),
+	let foreign = NAMES
+		.into_iter()
+		.map(|name| (directory.join(name), name))
+		.find(|(path, name)| path.is_file() && !is_named(name));
+	match foreign {
+		Some((path, _)) => Err(ManifestError::Foreign { path }),
+		None => Ok(()),
 	}
 }
 
 /// The published manifest in the file `path`.
 pub fn read_manifest(path: &Path, licence: &str) -> Result<Manifest, ManifestError> {
-	let read = |source| ManifestError::Read {
-		path: path.to_path_buf(),
-		source,
-	};
-	parse(&fs::read(path).map_err(read)?, licence).map_err(|reason| ManifestError::Malformed {
+	let malformed = |reason: String| ManifestError::Malformed {
 		path: path.to_path_buf(),
 		reason,
-	})
+	};
+	let bytes = match files::read(path, files::JSON_LIMIT) {
+		Ok(Some(bytes)) => bytes,
+		Ok(None) => {
+			return Err(ManifestError::Missing {
+				path: path.to_path_buf(),
+			});
+		}
+		Err(error) => return Err(malformed(error.to_string())),
+	};
+	parse(&bytes, licence).map_err(malformed)
 }
 
-/// A manifest as it is published.
+/// A manifest as it is published: the model's identifier, its number of layers, and for each file its
+/// path, size in bytes and BLAKE3 root, all hashes in hexadecimal.
 pub fn manifest_json(manifest: &Manifest) -> Value {
-	let files: Vec<_> = manifest
-		.files
-		.iter()
-		.map(|file| {
-			let blake3: String = file
-				.blake3
-				.iter()
-				.map(|byte| format!("{byte:02x}"))
-				.collect();
-			json!({"path": String::from_utf8_lossy(&file.path), "size": file.size, "blake3": blake3})
+	let file = |file: &ManifestFile| {
+		json!({
+			"path": String::from_utf8_lossy(&file.path),
+			"size": file.size,
+			"blake3": blake3::Hash::from_bytes(file.blake3).to_hex().as_str(),
 		})
-		.collect();
-	let id: String = manifest
-		.id()
-		.iter()
-		.map(|byte| format!("{byte:02x}"))
-		.collect();
-	json!({"id": id, "layers": manifest.layers, "files": files})
+	};
+	let files: Vec<_> = manifest.files.iter().map(file).collect();
+	// Another hash than this one in name only: both are 32 bytes in hexadecimal.
+	let id = blake3::Hash::from_bytes(manifest.id()).to_hex();
+	json!({"id": id.as_str(), "layers": manifest.layers, "files": files})
 }
 
 /// Reads [`manifest_json`].
@@ -163,15 +173,27 @@ fn parse(bytes: &[u8], licence: &str) -> Result<Manifest, String> {
 		})
 		.collect::<Option<Vec<_>>>()
 		.ok_or("a file lacks its path, size or hash")?;
+	if files.len() > MAX_FILES {
+		return Err("it names too many files".into());
+	}
 	let layers = value["layers"].as_u64().and_then(|n| u32::try_from(n).ok());
-	Ok(Manifest {
+	let manifest = Manifest {
 		files,
 		layers: layers.ok_or("it lacks the number of layers")?,
 		licence: licence.as_bytes().to_vec(),
-	})
+	};
+	let id = blake3::Hash::from_bytes(manifest.id()).to_hex();
+	match value.get("id") {
+		Some(given) if given != id.as_str() => {
+			Err(format!("its files make the model {id}, not {given}"))
+		}
+		_ => Ok(manifest),
+	}
 }
 
-/// Checks that the files of `manifest` lie in `directory` unchanged. Reads every byte of them.
+/// Checks that the files of `manifest` lie in `directory` unchanged, and none beside them that would
+/// change how the model is asked. Reads every byte of them; the error names the first that differs, is
+/// missing or does not belong.
 pub fn verify_manifest(directory: &Path, manifest: &Manifest) -> Result<(), ManifestError> {
 	for file in &manifest.files {
 		let name = String::from_utf8_lossy(&file.path).into_owned();
@@ -180,14 +202,17 @@ pub fn verify_manifest(directory: &Path, manifest: &Manifest) -> Result<(), Mani
 			return Err(ManifestError::Differs { path });
 		}
 	}
-	Ok(())
+	no_foreign_file(directory, manifest)
 }
 
 fn hash(directory: &Path, name: String) -> Result<ManifestFile, ManifestError> {
 	let path = directory.join(&name);
-	let read = |source| ManifestError::Read {
-		path: path.clone(),
-		source,
+	let read = |source: io::Error| match source.kind() {
+		io::ErrorKind::NotFound => ManifestError::Missing { path: path.clone() },
+		_ => ManifestError::Read {
+			path: path.clone(),
+			source,
+		},
 	};
 	let mut hasher = blake3::Hasher::new();
 	let mut reader = fs::File::open(&path).map_err(read)?;
@@ -239,6 +264,12 @@ mod tests {
 			fs::write(path.join(name), b"abc").unwrap();
 		}
 		let manifest = manifest_of(path, &config, "MIT").unwrap();
+		assert!(parse(manifest_json(&manifest).to_string().as_bytes(), "MIT").is_ok());
+		let other = manifest_json(&manifest)
+			.to_string()
+			.replace("\"layers\":3", "\"layers\":4");
+		let error = parse(other.as_bytes(), "MIT").unwrap_err();
+		assert!(error.contains("its files make the model"), "{error}");
 		let names: Vec<_> = manifest.files.iter().map(|f| f.path.as_slice()).collect();
 		assert_eq!(
 			names,
@@ -266,6 +297,19 @@ mod tests {
 			"6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85"
 		);
 		verify_manifest(path, &manifest).unwrap();
+		fs::write(path.join("added_tokens.json"), "{}").unwrap();
+		let error = verify_manifest(path, &manifest).unwrap_err().to_string();
+		assert!(
+			error.contains("added_tokens.json is not part of"),
+			"{error}"
+		);
+		fs::remove_file(path.join("added_tokens.json")).unwrap();
+		fs::remove_file(path.join("model.safetensors")).unwrap();
+		let error = verify_manifest(path, &manifest).unwrap_err().to_string();
+		assert!(error.contains("model.safetensors is missing"), "{error}");
+		// Without its weights and without a manifest a model has no name.
+		let error = manifest_of(path, &config, "MIT").unwrap_err().to_string();
+		assert!(error.contains("put its manifest.json here"), "{error}");
 		fs::write(path.join("model.safetensors"), b"abd").unwrap();
 		assert!(matches!(
 			verify_manifest(path, &manifest),

@@ -1,23 +1,22 @@
 //! Safetensors files, single or sharded, mapped into memory.
 
+mod layout;
+
+pub(crate) use layout::needed as needed_files;
+
 use crate::ModelConfig;
+use layout::{DECODER, EMBEDDING, HEAD, Layout};
 use memmap2::Mmap;
 pub use safetensors::Dtype;
 use safetensors::SafeTensors;
-use serde::Deserialize;
 use std::{
 	collections::{HashMap, HashSet},
 	fs::File,
 	io,
 	ops::Range,
-	path::{Component, Path, PathBuf},
+	path::{Path, PathBuf},
 	sync::{Arc, Mutex, PoisonError},
 };
-
-const SINGLE: &str = "model.safetensors";
-/// What the names of a whole checkpoint's decoder begin with.
-const DECODER: &str = "model.";
-const INDEX: &str = "model.safetensors.index.json";
 
 /// Weights that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -25,11 +24,26 @@ const INDEX: &str = "model.safetensors.index.json";
 pub enum WeightsError {
 	/// Neither form of the weights is there.
 	#[error(
-		"{} has neither model.safetensors nor model.safetensors.index.json; \
-		 copy the safetensors files from the model's repository",
+		"{} has neither model.safetensors nor model.safetensors.index.json{there}; copy the safetensors \
+		 files from the model's repository, or convert what there is with `save_pretrained` of \
+		 transformers",
 		directory.display()
 	)]
-	Missing { directory: PathBuf },
+	Missing { directory: PathBuf, there: String },
+	/// The index cannot be used.
+	#[error("{reason}; download the file again")]
+	Index { reason: String },
+	/// A file that the index names, and that is needed, is absent.
+	#[error("{} is missing, which holds the tensor {tensor}; download it", path.display())]
+	NoFile { path: PathBuf, tensor: String },
+	/// A decoder without what makes tokens of its states.
+	#[error(
+		"{} has no lm_head.weight, and config.json does not say that the embedding is used for it \
+		 (tie_word_embeddings): this is a bare model without output head; take the checkpoint of a \
+		 language model",
+		directory.display()
+	)]
+	NoHead { directory: PathBuf },
 	/// A file could not be read.
 	#[error("cannot read {}: {source}", path.display())]
 	Read { path: PathBuf, source: io::Error },
@@ -51,7 +65,8 @@ pub enum WeightsError {
 	},
 	/// A tensor with a value that is no number.
 	#[error(
-		"tensor {name} has values that are not finite numbers; the checkpoint is damaged, download it again"
+		"tensor {name} has values that are not finite numbers (NaN or infinity); the checkpoint is \
+		 damaged: download it again"
 	)]
 	NotFinite { name: String },
 	/// A pointer of Git LFS in the place of the file.
@@ -64,9 +79,16 @@ pub enum WeightsError {
 	Quantised { name: String },
 	/// Tensors that the architecture, as config.json describes it, has no place for.
 	#[error(
-		"{count} tensors such as {name} have no place in the architecture that config.json describes, and would be left out in silence; take a config.json that fits the weights"
+		"{count} tensors such as {name}{part} have no place in the architecture that config.json \
+		 describes, and leaving them out would change the answers; take a config.json and weights that \
+		 belong together"
 	)]
-	Unused { name: String, count: usize },
+	Unused {
+		name: String,
+		/// What such a tensor is part of.
+		part: &'static str,
+		count: usize,
+	},
 	/// A tensor in a number format that this program does not read.
 	#[error("tensor {name} is {found}; supported are F32, F16 and BF16")]
 	Dtype { name: String, found: Dtype },
@@ -107,49 +129,24 @@ pub struct Weights {
 	tensors: HashMap<String, Entry>,
 	/// Names that were asked for.
 	used: Mutex<HashSet<String>>,
-}
-
-#[derive(Deserialize)]
-struct Index {
-	weight_map: HashMap<String, String>,
+	layout: Layout,
 }
 
 impl Weights {
 	/// Maps the weights in `directory`.
 	pub fn open(directory: impl AsRef<Path>) -> Result<Self, WeightsError> {
 		let directory = directory.as_ref();
+		let layout = layout::read(directory)?;
 		let mut weights = Self {
 			directory: directory.to_path_buf(),
 			files: Vec::new(),
 			tensors: HashMap::new(),
 			used: Mutex::default(),
+			layout,
 		};
-		let single = directory.join(SINGLE);
-		if single.is_file() {
-			weights.map(&single, |_| true)?;
-			return weights.named();
+		for name in weights.layout.files.clone() {
+			weights.map(&name)?;
 		}
-		let path = directory.join(INDEX);
-		if !path.is_file() {
-			return Err(WeightsError::Missing {
-				directory: directory.to_path_buf(),
-			});
-		}
-		let index: Index = read_index(&path)?;
-		let mut shards: Vec<&String> = index.weight_map.values().collect();
-		shards.sort_unstable();
-		shards.dedup();
-		for shard in shards {
-			if !is_plain_name(shard) {
-				return Err(WeightsError::ShardName {
-					path,
-					name: shard.clone(),
-				});
-			}
-			let named_here = |tensor: &str| index.weight_map.get(tensor) == Some(shard);
-			weights.map(&directory.join(shard), named_here)?;
-		}
-		// What the index lists and no shard holds may not be needed: a tied head, for instance.
 		weights.named()
 	}
 
@@ -165,7 +162,7 @@ impl Weights {
 			self.tensors = self
 				.tensors
 				.drain()
-				.map(|(name, entry)| match name.starts_with("lm_head.") {
+				.map(|(name, entry)| match name == HEAD {
 					true => (name, entry),
 					false => (format!("{DECODER}{name}"), entry),
 				})
@@ -188,19 +185,36 @@ impl Weights {
 			None => Ok(()),
 			Some(name) => Err(WeightsError::Unused {
 				name: (*name).clone(),
+				part: part_of(name),
 				count: unused.len(),
 			}),
 		}
 	}
 
-	/// Whether the tensors `a` and `b` are there and have the same bytes. Both count as asked for.
-	pub fn are_same(&self, a: &str, b: &str) -> bool {
+	/// Whether a model of `config` uses one matrix as embedding and as output head: the configuration
+	/// says so, and the files do not hold two that differ, of which `transformers` uses both.
+	pub fn is_tied(&self, config: &ModelConfig) -> bool {
 		let bytes = |name: &str| {
 			let entry = self.tensors.get(name)?;
-			self.note(name);
 			Some((entry.dtype, &self.files[entry.file][entry.range.clone()]))
 		};
-		bytes(a).is_some_and(|a| Some(a) == bytes(b))
+		config.tied_embeddings
+			&& match (bytes(EMBEDDING), bytes(HEAD)) {
+				(Some(embedding), Some(head)) => embedding == head,
+				_ => true,
+			}
+	}
+
+	/// The name of the matrix that a tied model uses as embedding and as output head; files may hold it
+	/// under either name, or both.
+	pub fn tied_name(&self) -> &'static str {
+		match self.contains(EMBEDDING) {
+			true => {
+				self.note(HEAD);
+				EMBEDDING
+			}
+			false => HEAD,
+		}
 	}
 
 	fn note(&self, name: &str) {
@@ -210,7 +224,9 @@ impl Weights {
 			.insert(name.to_owned());
 	}
 
-	fn map(&mut self, path: &Path, wanted: impl Fn(&str) -> bool) -> Result<(), WeightsError> {
+	/// Maps the file `name`. Of a tensor that lies in several files the one that the index names counts.
+	fn map(&mut self, name: &str) -> Result<(), WeightsError> {
+		let path = &self.directory.join(name);
 		let read = |source| WeightsError::Read {
 			path: path.to_path_buf(),
 			source,
@@ -231,14 +247,19 @@ impl Weights {
 		let (header, metadata) =
 			SafeTensors::read_metadata(&map).map_err(|error| malformed(error.to_string()))?;
 		let data = header + size_of::<u64>();
-		for (name, info) in metadata.tensors() {
-			if !wanted(&name) {
+		for (tensor, info) in metadata.tensors() {
+			let is_named_here = self
+				.layout
+				.index
+				.get(&tensor)
+				.is_some_and(|file| file == name);
+			if self.tensors.contains_key(&tensor) && !is_named_here {
 				continue;
 			}
 			let (start, end) = info.data_offsets;
 			let range = data + start..data + end;
 			if range.end > map.len() {
-				return Err(malformed(format!("tensor {name} ends outside the file")));
+				return Err(malformed(format!("tensor {tensor} ends outside the file")));
 			}
 			let shape = info.shape.clone();
 			let entry = Entry {
@@ -247,16 +268,26 @@ impl Weights {
 				shape,
 				range,
 			};
-			self.tensors.insert(name, entry);
+			self.tensors.insert(tensor, entry);
 		}
 		self.files.push(Arc::new(map));
 		Ok(())
 	}
 
 	fn no_tensor(&self, name: &str) -> WeightsError {
-		WeightsError::NoTensor {
-			directory: self.directory.clone(),
-			name: name.to_owned(),
+		let file = self.layout.file_of(name);
+		match file.filter(|file| !self.layout.files.contains(file)) {
+			Some(file) => WeightsError::NoFile {
+				path: self.directory.join(file),
+				tensor: name.to_owned(),
+			},
+			None if name == HEAD => WeightsError::NoHead {
+				directory: self.directory.clone(),
+			},
+			None => WeightsError::NoTensor {
+				directory: self.directory.clone(),
+				name: name.to_owned(),
+			},
 		}
 	}
 
@@ -307,52 +338,10 @@ impl Weights {
 	}
 }
 
-fn read_index(path: &Path) -> Result<Index, WeightsError> {
-	let malformed = |reason: String| WeightsError::Malformed {
-		path: path.to_path_buf(),
-		reason,
-	};
-	let read = |source| WeightsError::Read {
-		path: path.to_path_buf(),
-		source,
-	};
-	let size = std::fs::metadata(path).map_err(read)?.len();
-	if size > crate::files::JSON_LIMIT {
-		return Err(malformed(format!(
-			"has {size} bytes, too many for an index"
-		)));
-	}
-	let bytes = std::fs::read(path).map_err(read)?;
-	crate::json::parse(&bytes).map_err(|error| malformed(error.to_string()))
-}
-
-/// The names of the files that hold the weights in `directory`; empty where there are none.
-pub(crate) fn files_in(directory: &Path) -> Result<Vec<String>, WeightsError> {
-	if directory.join(SINGLE).is_file() {
-		return Ok(vec![SINGLE.to_owned()]);
-	}
-	let path = directory.join(INDEX);
-	if !path.is_file() {
-		return Ok(Vec::new());
-	}
-	let mut names: Vec<String> = read_index(&path)?.weight_map.into_values().collect();
-	names.sort_unstable();
-	names.dedup();
-	match names.iter().find(|name| !is_plain_name(name)) {
-		Some(name) => Err(WeightsError::ShardName {
-			path,
-			name: name.clone(),
-		}),
-		None => {
-			names.push(INDEX.to_owned());
-			Ok(names)
-		}
-	}
-}
-
 /// Whether a tensor is part of packed weights.
 fn is_packed(name: &str) -> bool {
-	const PARTS: [&str; 10] = [
+	const PARTS: [&str; 11] = [
+		"SCB",
 		"qweight",
 		"qzeros",
 		"g_idx",
@@ -376,10 +365,24 @@ fn is_computed(name: &str) -> bool {
 		|| name.ends_with("rotary_emb.sin_cached")
 }
 
-/// One component, so that an index cannot reach outside its directory.
-fn is_plain_name(name: &str) -> bool {
-	let mut components = Path::new(name).components();
-	matches!((components.next(), components.next()), (Some(Component::Normal(only)), None) if only == name)
+/// What a tensor that a decoder has no place for is part of, for those that are met often.
+fn part_of(name: &str) -> &'static str {
+	const PARTS: [(&str, &str); 10] = [
+		("score.", " (the head of a classifier or reward model)"),
+		("classifier.", " (the head of a classifier)"),
+		("v_head.", " (the head of a value model)"),
+		("lora_", " (an adapter that was not merged)"),
+		("vision", " (an image encoder)"),
+		("visual.", " (an image encoder)"),
+		("multi_modal", " (an image encoder)"),
+		("audio", " (a sound encoder)"),
+		("experts.", " (a mixture of experts)"),
+		(".bias", " (a bias)"),
+	];
+	PARTS
+		.into_iter()
+		.find(|(part, _)| name.contains(part))
+		.map_or("", |(_, what)| what)
 }
 
 #[cfg(test)]

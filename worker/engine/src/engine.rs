@@ -46,11 +46,13 @@ impl Engine {
 		let checkpoint = Checkpoint::open(&directory)?;
 		let weights = Weights::open(&directory)?;
 		let tensors = device.open()?;
+		let mut config = checkpoint.config.clone();
+		config.tied_embeddings = weights.is_tied(&config);
 		// Before the weights are there: what they take is part of the sum.
-		let memory = needed(&checkpoint.config, memory::available(device));
+		let memory = needed(&config, memory::available(device));
 		memory.check(1)?;
 		let on_processor = device == Device::Cpu;
-		let model = Model::load(checkpoint.config.clone(), &weights, tensors, on_processor)?;
+		let model = Model::load(config, &weights, tensors, on_processor)?;
 		Ok(Self {
 			checkpoint: Arc::new(checkpoint),
 			model,

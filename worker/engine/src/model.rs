@@ -36,21 +36,16 @@ impl Model {
 			shared: on_processor,
 		};
 		let table = [config.vocab_size, config.hidden_size];
-		let [embed, output] = ["model.embed_tokens.weight", "lm_head.weight"];
-		// Tied models may be stored with either name, or with both; where two matrices differ, the flag
-		// is wrong, and `transformers` uses both.
-		let tied = config.tied_embeddings;
-		let embedding = match tied && !weights.contains(embed) && weights.contains(output) {
-			true => loader.matrix(output, table)?,
-			false => loader.matrix(embed, table)?,
-		};
-		let head = match tied
-			&& (!weights.contains(output)
-				|| !weights.contains(embed)
-				|| weights.are_same(embed, output))
-		{
-			true => embedding.clone(),
-			false => loader.matrix(output, table)?,
+		let [embedding, head] = ["model.embed_tokens.weight", "lm_head.weight"];
+		let (embedding, head) = match config.tied_embeddings {
+			true => {
+				let both = loader.matrix(weights.tied_name(), table)?;
+				(both.clone(), both)
+			}
+			false => (
+				loader.matrix(embedding, table)?,
+				loader.matrix(head, table)?,
+			),
 		};
 		let layers = (0..config.layers)
 			.map(|layer| DecoderLayer::load(&loader, &config, layer))

@@ -53,47 +53,8 @@ pub fn write_random_checkpoint(
 	write("config.json", format!("{config:#}\n").as_bytes())?;
 	let config = Checkpoint::open(directory)?.config;
 	let path = directory.join("model.safetensors");
-	write_weights(&path, &tensors(&config), seed).map_err(failed(&path))?;
+	write_weights(&path, &config.tensors(), seed).map_err(failed(&path))?;
 	Ok(config)
-}
-
-/// Names and shapes of all tensors of a model.
-fn tensors(config: &ModelConfig) -> Vec<(String, Vec<usize>)> {
-	let (hidden, inner) = (config.hidden_size, config.intermediate_size);
-	let [all, kv] = [config.heads, config.kv_heads].map(|heads| heads * config.head_dim);
-	let table = vec![config.vocab_size, hidden];
-	let mut list = vec![("model.embed_tokens.weight".to_owned(), table.clone())];
-	if !config.tied_embeddings {
-		list.push(("lm_head.weight".into(), table));
-	}
-	list.push(("model.norm.weight".into(), vec![hidden]));
-	for layer in 0..config.layers {
-		let mut push = |name: &str, shape: &[usize]| {
-			list.push((format!("model.layers.{layer}.{name}"), shape.to_vec()));
-		};
-		for (name, out, input, biased) in [
-			("self_attn.q_proj", all, hidden, config.qkv_bias),
-			("self_attn.k_proj", kv, hidden, config.qkv_bias),
-			("self_attn.v_proj", kv, hidden, config.qkv_bias),
-			("self_attn.o_proj", hidden, all, config.output_bias),
-			("mlp.gate_proj", inner, hidden, config.mlp_bias),
-			("mlp.up_proj", inner, hidden, config.mlp_bias),
-			("mlp.down_proj", hidden, inner, config.mlp_bias),
-		] {
-			push(&format!("{name}.weight"), &[out, input]);
-			if biased {
-				push(&format!("{name}.bias"), &[out]);
-			}
-		}
-		for name in ["input_layernorm", "post_attention_layernorm"] {
-			push(&format!("{name}.weight"), &[hidden]);
-		}
-		if config.qk_norm {
-			push("self_attn.q_norm.weight", &[config.head_dim]);
-			push("self_attn.k_norm.weight", &[config.head_dim]);
-		}
-	}
-	list
 }
 
 fn write_weights(path: &Path, tensors: &[(String, Vec<usize>)], seed: u64) -> io::Result<()> {

@@ -62,48 +62,45 @@ impl Style {
 			Json::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
 			Json::Number(number) => out.push_str(&number.to_string()),
 			Json::String(text) => self.string(text, out),
-			Json::Array(items) => {
-				self.block(['[', ']'], (items, level), out, |item, out| {
-					self.write(item, level + 1, out);
-				});
-			}
-			Json::Object(fields) => {
+			Json::Array(items) => self.block(['[', ']'], level, out, |list| {
+				for item in items {
+					list.next();
+					self.write(item, level + 1, list.out);
+				}
+			}),
+			Json::Object(fields) => self.block(['{', '}'], level, out, |list| {
 				let mut fields: Vec<_> = fields.iter().collect();
 				if self.sorted {
 					fields.sort_unstable_by_key(|(key, _)| *key);
 				}
-				self.block(['{', '}'], (&fields, level), out, |(key, value), out| {
-					self.string(key, out);
-					out.push_str(&self.separators[1]);
-					self.write(value, level + 1, out);
-				});
-			}
+				for (key, value) in fields {
+					list.next();
+					self.string(key, list.out);
+					list.out.push_str(&self.separators[1]);
+					self.write(value, level + 1, list.out);
+				}
+			}),
 		}
 	}
 
-	fn block<T>(
+	/// Brackets around what `fill` writes, on lines of its own where there is an indentation.
+	fn block(
 		&self,
 		[open, close]: [char; 2],
-		(items, level): (&[T], usize),
+		level: usize,
 		out: &mut String,
-		write: impl Fn(&T, &mut String),
+		fill: impl FnOnce(&mut List<'_>),
 	) {
-		let line = |level: usize, out: &mut String| {
-			if let Some(indent) = self.indent {
-				out.push('\n');
-				out.push_str(&" ".repeat(indent * level));
-			}
-		};
 		out.push(open);
-		for (number, item) in items.iter().enumerate() {
-			if number > 0 {
-				out.push_str(&self.separators[0]);
-			}
-			line(level + 1, out);
-			write(item, out);
-		}
-		if !items.is_empty() {
-			line(level, out);
+		let mut list = List {
+			style: self,
+			level,
+			is_empty: true,
+			out,
+		};
+		fill(&mut list);
+		if !list.is_empty {
+			list.line(level);
 		}
 		out.push(close);
 	}
@@ -128,5 +125,31 @@ impl Style {
 			}
 		}
 		out.push('"');
+	}
+}
+
+/// A list that is being written.
+struct List<'a> {
+	style: &'a Style,
+	level: usize,
+	is_empty: bool,
+	out: &'a mut String,
+}
+
+impl List<'_> {
+	/// Begins an item.
+	fn next(&mut self) {
+		if !self.is_empty {
+			self.out.push_str(&self.style.separators[0]);
+		}
+		self.is_empty = false;
+		self.line(self.level + 1);
+	}
+
+	fn line(&mut self, level: usize) {
+		if let Some(indent) = self.style.indent {
+			self.out.push('\n');
+			self.out.push_str(&" ".repeat(indent * level));
+		}
 	}
 }

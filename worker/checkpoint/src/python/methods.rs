@@ -14,7 +14,7 @@ pub(super) fn call(
 	arguments: &[Value],
 ) -> Result<Value, Error> {
 	let found = match value.kind() {
-		ValueKind::String => of_string(value.as_str().unwrap_or_default(), name, arguments)?,
+		ValueKind::String => cut(value.as_str().unwrap_or_default(), name, arguments)?,
 		ValueKind::Seq => of_list(value, name, arguments)?,
 		ValueKind::Map if name == "copy" && arguments.is_empty() => Some(value.clone()),
 		_ => None,
@@ -37,7 +37,8 @@ fn of_list(list: &Value, name: &str, arguments: &[Value]) -> Result<Option<Value
 	}))
 }
 
-fn of_string(text: &str, name: &str, arguments: &[Value]) -> Result<Option<Value>, Error> {
+/// Methods that cut a string, or else other ones.
+fn cut(text: &str, name: &str, arguments: &[Value]) -> Result<Option<Value>, Error> {
 	Ok(Some(match name {
 		"split" | "rsplit" => {
 			let (mark, most, names): (Option<&str>, Option<i64>, Kwargs) = from_args(arguments)?;
@@ -90,6 +91,12 @@ fn of_string(text: &str, name: &str, arguments: &[Value]) -> Result<Option<Value
 			let parts = parts.map_or_else(|none| none, |(before, after)| [before, mark, after]);
 			Value::from(Tuple::from(parts.map(Value::from)))
 		}
+		_ => return of_string(text, name, arguments),
+	}))
+}
+
+fn of_string(text: &str, name: &str, arguments: &[Value]) -> Result<Option<Value>, Error> {
+	Ok(Some(match name {
 		"find" | "index" | "rfind" | "rindex" => {
 			let (part, from, to): (&str, Option<i64>, Option<i64>) = from_args(arguments)?;
 			let (range, before) = slice(text, from, to);
@@ -107,7 +114,24 @@ fn of_string(text: &str, name: &str, arguments: &[Value]) -> Result<Option<Value
 			let (part, from, to): (&str, Option<i64>, Option<i64>) = from_args(arguments)?;
 			Value::from(slice(text, from, to).0.matches(part).count())
 		}
-		"zfill" | "ljust" | "rjust" | "center" => padded(text, name, arguments)?,
+		"zfill" => {
+			let (width,): (usize,) = from_args(arguments)?;
+			let digits = text.trim_start_matches(['+', '-']);
+			let sign = &text[..text.len() - digits.len()];
+			Value::from(format!(
+				"{sign}{}{digits}",
+				fill('0', missing(text, width)?)
+			))
+		}
+		"ljust" | "rjust" | "center" => {
+			let (width, with): (usize, Option<char>) = from_args(arguments)?;
+			let (all, with) = (missing(text, width)?, with.unwrap_or(' '));
+			match name {
+				"ljust" => Value::from(format!("{text}{}", fill(with, all))),
+				"rjust" => Value::from(format!("{}{text}", fill(with, all))),
+				_ => Value::from(centred(text, width, with)),
+			}
+		}
 		"casefold" => Value::from(text.replace('ß', "ss").to_lowercase()),
 		"swapcase" => Value::from(text.chars().flat_map(swapped).collect::<String>()),
 		"expandtabs" => Value::from(text.replace('\t', "        ")),
@@ -122,30 +146,6 @@ fn of_string(text: &str, name: &str, arguments: &[Value]) -> Result<Option<Value
 		"isdecimal" => Value::from(!text.is_empty() && text.chars().all(|c| c.is_ascii_digit())),
 		_ => return Ok(None),
 	}))
-}
-
-/// What pads to a width.
-fn padded(text: &str, name: &str, arguments: &[Value]) -> Result<Value, Error> {
-	Ok(match name {
-		"zfill" => {
-			let (width,): (usize,) = from_args(arguments)?;
-			let digits = text.trim_start_matches(['+', '-']);
-			let sign = &text[..text.len() - digits.len()];
-			Value::from(format!(
-				"{sign}{}{digits}",
-				fill('0', missing(text, width)?)
-			))
-		}
-		_ => {
-			let (width, with): (usize, Option<char>) = from_args(arguments)?;
-			let (all, with) = (missing(text, width)?, with.unwrap_or(' '));
-			match name {
-				"ljust" => Value::from(format!("{text}{}", fill(with, all))),
-				"rjust" => Value::from(format!("{}{text}", fill(with, all))),
-				_ => Value::from(centred(text, width, with)),
-			}
-		}
-	})
 }
 
 fn invalid(reason: &'static str) -> Error {
