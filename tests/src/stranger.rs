@@ -15,8 +15,8 @@ use infergrid_primitives::{
 	trace,
 };
 use infergrid_swarm::{
-	FrameSender, InferFrame, InferRequest, NodeSecret, OpeningReply, OpeningRequest, PeerId,
-	Refusal, Service, Swarm, SwarmConfig,
+	Caller, FrameSender, InferFrame, InferRequest, NodeSecret, OpeningReply, OpeningRequest,
+	PeerId, Refusal, Service, Swarm, SwarmConfig,
 };
 use std::{
 	collections::HashMap,
@@ -226,6 +226,14 @@ struct Opener {
 
 #[async_trait]
 impl Service for Opener {
+	async fn who_infers(&self, _: PeerId, _: &InferRequest) -> Result<Caller, Refusal> {
+		Err(Refusal::Unavailable)
+	}
+
+	async fn who_opens(&self, _: PeerId, _: &OpeningRequest) -> Result<Caller, Refusal> {
+		Ok(Caller::Unknown)
+	}
+
 	async fn infer(&self, _: PeerId, _: InferRequest, frames: FrameSender) {
 		let _ = frames.send(InferFrame::Refused(Refusal::Unavailable)).await;
 	}

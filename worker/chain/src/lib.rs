@@ -11,6 +11,7 @@
 
 mod calls;
 mod client;
+mod dispatch;
 mod error;
 mod events;
 mod follow;

@@ -2,6 +2,7 @@
 
 use crate::{
 	client::BlockId,
+	dispatch::{DispatchError, Failed},
 	error::ReadError,
 	events::{self, Event},
 	names::{constant, entry, outcome, pallet},
@@ -514,88 +515,4 @@ struct AccountInfo {
 struct AccountData {
 	free: u128,
 	reserved: u128,
-}
-
-#[derive(DecodeAsType)]
-#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
-struct Failed {
-	dispatch_error: DispatchError,
-}
-
-/// The variants of the runtime's dispatch error.
-#[allow(dead_code, reason = "the fields are shown through Debug")]
-#[derive(Debug, DecodeAsType)]
-#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
-enum DispatchError {
-	Other,
-	CannotLookup,
-	BadOrigin,
-	Module(ModuleError),
-	ConsumerRemaining,
-	NoProviders,
-	TooManyConsumers,
-	Token(TokenError),
-	Arithmetic(ArithmeticError),
-	Transactional(TransactionalError),
-	Exhausted,
-	Corruption,
-	Unavailable,
-	RootNotAllowed,
-	Trie(TrieError),
-}
-
-#[derive(Debug, DecodeAsType)]
-#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
-struct ModuleError {
-	index: u8,
-	error: [u8; 4],
-}
-
-#[derive(Debug, DecodeAsType)]
-#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
-enum TokenError {
-	FundsUnavailable,
-	OnlyProvider,
-	BelowMinimum,
-	CannotCreate,
-	UnknownAsset,
-	Frozen,
-	Unsupported,
-	CannotCreateHold,
-	NotExpendable,
-	Blocked,
-}
-
-#[derive(Debug, DecodeAsType)]
-#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
-enum ArithmeticError {
-	Underflow,
-	Overflow,
-	DivisionByZero,
-}
-
-#[derive(Debug, DecodeAsType)]
-#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
-enum TransactionalError {
-	LimitReached,
-	NoLayer,
-}
-
-#[derive(Debug, DecodeAsType)]
-#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
-enum TrieError {
-	InvalidStateRoot,
-	IncompleteDatabase,
-	ValueAtIncompleteKey,
-	DecoderError,
-	InvalidHash,
-	DuplicateKey,
-	ExtraneousNode,
-	ExtraneousValue,
-	ExtraneousHashReference,
-	InvalidChildReference,
-	ValueMismatch,
-	IncompleteProof,
-	RootMismatch,
-	DecodeError,
 }

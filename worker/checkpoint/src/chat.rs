@@ -1,10 +1,9 @@
 //! Chat templates: Jinja as `transformers` runs it, with fuel, because a template is somebody's code.
 
-use crate::{CheckpointError, files, tokenizer::TokenizerConfig};
+use crate::{CheckpointError, files, python, tokens::TokenizerConfig};
 use chrono::{DateTime, format::StrftimeItems};
-use minijinja::{Environment, Error, ErrorKind, Value, syntax::SyntaxConfig, value::Kwargs};
+use minijinja::{Environment, Error, ErrorKind, Value, syntax::SyntaxConfig};
 use serde::Serialize;
-use serde_json::ser::{Formatter, PrettyFormatter, Serializer};
 use std::{fmt, io, path::Path};
 
 /// Instructions a template may take: a thousand messages need about a tenth.
@@ -12,6 +11,8 @@ const FUEL: u64 = 2_000_000;
 /// Bytes a template may write.
 const OUTPUT_LIMIT: usize = 16 << 20;
 const NAME: &str = "chat_template";
+/// What templates are shown that want a date where there must be none: 26 July 2024.
+pub const FIXED_DATE: i64 = 1_721_952_000;
 
 /// One turn of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,8 +29,12 @@ pub struct RenderOptions {
 	/// Ends with the header of the assistant's turn.
 	pub add_generation_prompt: bool,
 	/// The time that `strftime_now` shows, in seconds since 1970 UTC. Without it the function does
-	/// not exist, and templates that ask first use their own fixed date.
+	/// not exist for templates that ask first, which use their own fixed date; others are shown
+	/// [`FIXED_DATE`].
 	pub now: Option<i64>,
+	/// Lets messages spell control tokens, as `transformers` does: whoever writes a message can then end
+	/// its turn and begin another.
+	pub allow_control_tokens: bool,
 }
 
 impl Default for RenderOptions {
@@ -37,6 +42,7 @@ impl Default for RenderOptions {
 		Self {
 			add_generation_prompt: true,
 			now: None,
+			allow_control_tokens: false,
 		}
 	}
 }
@@ -59,6 +65,7 @@ pub enum TemplateError {
 /// A compiled chat template.
 pub struct ChatTemplate {
 	environment: Environment<'static>,
+	source: String,
 	tokens: Vec<(&'static str, String)>,
 }
 
@@ -74,7 +81,7 @@ impl ChatTemplate {
 	/// `chat_template.jinja` in `directory`, else the template in `tokenizer_config.json`.
 	pub(crate) fn read(
 		directory: &Path,
-		config: Option<&TokenizerConfig>,
+		config: &TokenizerConfig,
 	) -> Result<Option<Self>, CheckpointError> {
 		let path = directory.join("chat_template.jinja");
 		let source = match files::read(&path, files::TEMPLATE_LIMIT)? {
@@ -87,13 +94,10 @@ impl ChatTemplate {
 					})?,
 				)
 			}
-			None => config.and_then(|config| config.chat_template.clone()),
+			None => config.chat_template.clone(),
 		};
-		let tokens = config
-			.map(|config| config.tokens.clone())
-			.unwrap_or_default();
 		Ok(source
-			.map(|source| Self::compile(source, tokens))
+			.map(|source| Self::compile(source, config.tokens.clone()))
 			.transpose()?)
 	}
 
@@ -109,22 +113,26 @@ impl ChatTemplate {
 			.build();
 		environment.set_syntax(syntax.map_err(TemplateError::Compile)?);
 		environment.set_fuel(Some(FUEL));
-		environment
-			.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-		environment.add_filter("tojson", tojson);
+		python::install(&mut environment);
 		environment.add_function(
 			"raise_exception",
 			|message: String| -> Result<Value, Error> {
 				Err(Error::new(ErrorKind::InvalidOperation, "raised").with_source(Raised(message)))
 			},
 		);
+		let source = python::source(&source);
 		environment
-			.add_template_owned(NAME, source)
+			.add_template_owned(NAME, source.clone())
 			.map_err(TemplateError::Compile)?;
 		Ok(Self {
 			environment,
+			source,
 			tokens,
 		})
+	}
+
+	pub(crate) fn source(&self) -> &str {
+		&self.source
 	}
 
 	/// The text of a conversation.
@@ -132,6 +140,22 @@ impl ChatTemplate {
 		&self,
 		messages: &[ChatMessage],
 		options: &RenderOptions,
+	) -> Result<String, TemplateError> {
+		match self.render_at(messages, options, options.now) {
+			Err(TemplateError::Render(error))
+				if options.now.is_none() && error.kind() == ErrorKind::UnknownFunction =>
+			{
+				self.render_at(messages, options, Some(FIXED_DATE))
+			}
+			rendered => rendered,
+		}
+	}
+
+	fn render_at(
+		&self,
+		messages: &[ChatMessage],
+		options: &RenderOptions,
+		now: Option<i64>,
 	) -> Result<String, TemplateError> {
 		let mut variables: Vec<(&str, Value)> = self
 			.tokens
@@ -150,7 +174,10 @@ impl ChatTemplate {
 			"add_generation_prompt",
 			options.add_generation_prompt.into(),
 		));
-		if let Some(now) = options.now {
+		// Templates ask whether they are none, which is not the same as absent.
+		variables.push(("tools", Value::from(())));
+		variables.push(("documents", Value::from(())));
+		if let Some(now) = now {
 			let strftime = move |format: String| strftime(now, &format);
 			variables.push(("strftime_now", Value::from_function(strftime)));
 		}
@@ -212,56 +239,6 @@ fn strftime(now: i64, format: &str) -> Result<String, Error> {
 		.map_err(|_| invalid("strftime_now: unknown date format"))?;
 	let time = DateTime::from_timestamp(now, 0).ok_or_else(|| invalid("strftime_now: bad time"))?;
 	Ok(time.format_with_items(items.iter()).to_string())
-}
-
-/// JSON as Python's `json.dumps(value, ensure_ascii=False)` writes it. Minijinja's own filter escapes
-/// for HTML, which would change the prompt.
-fn tojson(value: &Value, options: Kwargs) -> Result<Value, Error> {
-	let indent: Option<usize> = options.get("indent")?;
-	// Accepted because templates write it; it is the only behaviour here.
-	let _ensure_ascii: Option<bool> = options.get("ensure_ascii")?;
-	options.assert_all_used()?;
-	let mut bytes = Vec::new();
-	let spaces = " ".repeat(indent.unwrap_or(0).min(16));
-	let written = match indent {
-		Some(_) => {
-			let formatter = PrettyFormatter::with_indent(spaces.as_bytes());
-			value.serialize(&mut Serializer::with_formatter(&mut bytes, formatter))
-		}
-		None => value.serialize(&mut Serializer::with_formatter(&mut bytes, Spaced)),
-	};
-	let failed = |error: &dyn fmt::Display| {
-		Error::new(ErrorKind::BadSerialization, format!("tojson: {error}"))
-	};
-	written.map_err(|error| failed(&error))?;
-	String::from_utf8(bytes)
-		.map(Value::from_safe_string)
-		.map_err(|error| failed(&error))
-}
-
-/// Python's separators: `, ` and `: `.
-struct Spaced;
-
-impl Formatter for Spaced {
-	fn begin_array_value<W: ?Sized + io::Write>(
-		&mut self,
-		w: &mut W,
-		first: bool,
-	) -> io::Result<()> {
-		if first { Ok(()) } else { w.write_all(b", ") }
-	}
-
-	fn begin_object_key<W: ?Sized + io::Write>(
-		&mut self,
-		w: &mut W,
-		first: bool,
-	) -> io::Result<()> {
-		if first { Ok(()) } else { w.write_all(b", ") }
-	}
-
-	fn begin_object_value<W: ?Sized + io::Write>(&mut self, w: &mut W) -> io::Result<()> {
-		w.write_all(b": ")
-	}
 }
 
 #[cfg(test)]

@@ -45,6 +45,7 @@ fn renders_a_conversation() {
 	let closed = RenderOptions {
 		add_generation_prompt: false,
 		now: None,
+		allow_control_tokens: false,
 	};
 	assert!(render(CHATML, &messages[1..], &closed).ends_with("<bye><|im_end|>\n\n"));
 }
@@ -58,8 +59,8 @@ fn the_date_comes_from_the_caller_or_is_absent() {
 			source,
 			&[],
 			&RenderOptions {
-				add_generation_prompt: true,
 				now,
+				..RenderOptions::default()
 			},
 		)
 	};
@@ -128,8 +129,8 @@ fn a_template_cannot_run_or_write_without_end() {
 fn the_file_goes_before_the_configuration() {
 	let directory = tempfile::tempdir().unwrap();
 	let read = || {
-		let config = crate::tokenizer::read_config(directory.path()).unwrap();
-		let template = ChatTemplate::read(directory.path(), config.as_ref()).unwrap()?;
+		let config = crate::tokens::read(directory.path()).unwrap();
+		let template = ChatTemplate::read(directory.path(), &config).unwrap()?;
 		Some(template.render(&[], &RenderOptions::default()).unwrap())
 	};
 	assert_eq!(read(), None);

@@ -7,6 +7,8 @@ use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 const FAMILIES: &str = "llama, qwen2, qwen3 and mistral";
+const LANGUAGE_MODELS: &str = "language models, whose architecture ends in ForCausalLM";
+const UNQUANTISED: &str = "unquantised f32, f16 and bf16 weights";
 const ROPE_TYPES: &str = "default, linear and llama3";
 
 /// A decoder's architecture.
@@ -123,43 +125,67 @@ impl ModelConfig {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum TokenIds {
-	One(TokenId),
-	Many(Vec<TokenId>),
+	One(i64),
+	Many(Vec<i64>),
 }
 
 impl TokenIds {
-	fn sorted(self) -> Vec<TokenId> {
-		let mut ids = match self {
+	fn list(self) -> Vec<i64> {
+		match self {
 			Self::One(id) => vec![id],
 			Self::Many(ids) => ids,
-		};
-		ids.sort_unstable();
-		ids.dedup();
-		ids
+		}
 	}
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct GenerationConfig {
 	eos_token_id: Option<TokenIds>,
+	#[serde(flatten)]
+	sampling: SamplingDefaults,
 }
 
+/// How a model's makers would sample where nobody says otherwise; a field that they leave out is None.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+pub struct SamplingDefaults {
+	/// False is argmax.
+	pub do_sample: Option<bool>,
+	/// Temperature.
+	pub temperature: Option<f64>,
+	/// Nucleus mass.
+	pub top_p: Option<f64>,
+	/// Number of most likely tokens kept; 0 keeps all.
+	pub top_k: Option<u32>,
+}
+
+/// What the configuration files say.
+#[derive(Debug)]
+pub(crate) struct Read {
+	pub(crate) config: ModelConfig,
+	/// Ids that end an answer.
+	pub(crate) eos: Vec<TokenId>,
+	pub(crate) sampling: SamplingDefaults,
+}
+
+/// The fields of `config.json`; those that are left out have the defaults of the family.
 #[derive(Deserialize)]
 struct RawConfig {
-	model_type: Option<String>,
-	vocab_size: usize,
-	hidden_size: usize,
-	intermediate_size: usize,
-	num_hidden_layers: usize,
-	num_attention_heads: usize,
-	num_key_value_heads: Option<usize>,
+	vocab_size: Option<usize>,
+	hidden_size: Option<usize>,
+	intermediate_size: Option<usize>,
+	num_hidden_layers: Option<usize>,
+	num_attention_heads: Option<usize>,
+	// Absent and null differ: null is as many as heads.
+	#[serde(default, deserialize_with = "present")]
+	num_key_value_heads: Option<Option<usize>>,
 	head_dim: Option<usize>,
 	rms_norm_eps: Option<f64>,
 	rope_theta: Option<f64>,
 	rope_scaling: Option<Value>,
 	rope_parameters: Option<Value>,
+	original_max_position_embeddings: Option<Value>,
 	partial_rotary_factor: Option<f64>,
-	max_position_embeddings: usize,
+	max_position_embeddings: Option<usize>,
 	// Absent and null differ: Mistral's default is a window, null is none.
 	#[serde(default, deserialize_with = "present")]
 	sliding_window: Option<Option<usize>>,
@@ -170,32 +196,98 @@ struct RawConfig {
 	attention_bias: Option<bool>,
 	mlp_bias: Option<bool>,
 	hidden_act: Option<String>,
-	quantization_config: Option<Value>,
 	eos_token_id: Option<TokenIds>,
+}
+
+/// What `transformers` takes for a family's fields that are left out.
+struct Defaults {
+	vocab_size: usize,
+	hidden_size: usize,
+	intermediate_size: usize,
+	layers: usize,
+	heads: usize,
+	/// None is as many as heads.
+	kv_heads: Option<usize>,
+	/// None is the width over the heads.
+	head_dim: Option<usize>,
+	context: usize,
+}
+
+impl Family {
+	fn defaults(self) -> Defaults {
+		let common = Defaults {
+			vocab_size: 32_000,
+			hidden_size: 4_096,
+			intermediate_size: 11_008,
+			layers: 32,
+			heads: 32,
+			kv_heads: None,
+			head_dim: None,
+			context: 2_048,
+		};
+		let qwen = Defaults {
+			vocab_size: 151_936,
+			intermediate_size: 22_016,
+			kv_heads: Some(32),
+			context: 32_768,
+			..common
+		};
+		match self {
+			Self::Llama => common,
+			Self::Qwen2 => qwen,
+			Self::Qwen3 => Defaults {
+				head_dim: Some(128),
+				..qwen
+			},
+			Self::Mistral => Defaults {
+				intermediate_size: 14_336,
+				kv_heads: Some(8),
+				context: 131_072,
+				..common
+			},
+		}
+	}
 }
 
 fn present<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<Option<usize>>, D::Error> {
 	Option::<usize>::deserialize(from).map(Some)
 }
 
-/// The configuration in `directory`, and the ids that end an answer.
-pub(crate) fn read(directory: &Path) -> Result<(ModelConfig, Vec<TokenId>), CheckpointError> {
+/// The configuration in `directory`.
+pub(crate) fn read(directory: &Path) -> Result<Read, CheckpointError> {
 	let path = directory.join("config.json");
-	let raw: RawConfig =
+	let value: Value =
 		files::read_json(&path)?.ok_or_else(|| CheckpointError::Missing { path: path.clone() })?;
-	let generation: Option<GenerationConfig> =
-		files::read_json(&directory.join("generation_config.json"))?;
 	let reader = Reader { path };
-	let config = reader.config(&raw)?;
-	let eos = generation
-		.and_then(|generation| generation.eos_token_id)
-		.or(raw.eos_token_id)
-		.map(TokenIds::sorted)
-		.unwrap_or_default();
-	match eos.iter().find(|id| **id as usize >= config.vocab_size) {
-		Some(id) => Err(reader.invalid("eos_token_id", format!("{id} is outside the vocabulary"))),
-		None => Ok((config, eos)),
+	let family = reader.family(&value)?;
+	let raw: RawConfig = serde_json::from_value(value).map_err(|source| CheckpointError::Json {
+		path: reader.path.clone(),
+		source,
+	})?;
+	let generation: GenerationConfig =
+		files::read_json(&directory.join("generation_config.json"))?.unwrap_or_default();
+	let config = reader.config(family, &raw)?;
+	let ends = generation.eos_token_id.or(raw.eos_token_id);
+	let mut eos = Vec::new();
+	for id in ends.map(TokenIds::list).unwrap_or_default() {
+		let known = TokenId::try_from(id).ok();
+		match known.filter(|id| (*id as usize) < config.vocab_size) {
+			Some(id) => eos.push(id),
+			None => {
+				let reason = format!(
+					"is {id}, which is no token of the vocabulary: correct it or leave it out"
+				);
+				return Err(reader.invalid("eos_token_id", reason));
+			}
+		}
 	}
+	eos.sort_unstable();
+	eos.dedup();
+	Ok(Read {
+		config,
+		eos,
+		sampling: generation.sampling,
+	})
 }
 
 struct Reader {
@@ -219,51 +311,73 @@ impl Reader {
 		}
 	}
 
-	fn config(&self, raw: &RawConfig) -> Result<ModelConfig, CheckpointError> {
-		let family = match raw.model_type.as_deref() {
+	/// What kind of model it is, before anything else is read: other kinds have other fields.
+	fn family(&self, value: &Value) -> Result<Family, CheckpointError> {
+		let text = |key: &str| value.get(key).and_then(Value::as_str);
+		let family = match text("model_type") {
 			Some("llama") => Family::Llama,
 			Some("qwen2") => Family::Qwen2,
 			Some("qwen3") => Family::Qwen3,
 			Some("mistral") => Family::Mistral,
+			Some(other) if value.get("text_config").is_some() => {
+				let what = format!("model_type \"{other}\", a model with more than text,");
+				return Err(self.unsupported(what, FAMILIES));
+			}
 			Some(other) => {
 				return Err(self.unsupported(format!("model_type \"{other}\""), FAMILIES));
 			}
 			None => return Err(self.invalid("model_type", "is missing")),
 		};
+		let quantised = ["quantization_config", "quantization", "compression_config"]
+			.into_iter()
+			.find(|key| value.get(key).is_some_and(|value| !value.is_null()));
+		if let Some(key) = quantised {
+			let method = value[key]["quant_method"].as_str().unwrap_or("unnamed");
+			let what = format!("{key} (method {method})");
+			return Err(self.unsupported(what, UNQUANTISED));
+		}
+		let architectures = value.get("architectures").and_then(Value::as_array);
+		let named = architectures.and_then(|names| names.first()?.as_str());
+		match named {
+			None => Ok(family),
+			Some(name) if name.ends_with("ForCausalLM") => Ok(family),
+			Some(name) if name.ends_with("Model") => {
+				let what = format!("architecture {name}, a model without an output head,");
+				Err(self.unsupported(what, LANGUAGE_MODELS))
+			}
+			Some(name) => {
+				let what = format!("architecture {name}, which is no language model,");
+				Err(self.unsupported(what, LANGUAGE_MODELS))
+			}
+		}
+	}
+
+	fn config(&self, family: Family, raw: &RawConfig) -> Result<ModelConfig, CheckpointError> {
 		if let Some(activation) = raw.hidden_act.as_deref().filter(|name| *name != "silu") {
 			return Err(self.unsupported(format!("hidden_act \"{activation}\""), "silu"));
 		}
-		if raw
-			.quantization_config
-			.as_ref()
-			.is_some_and(|value| !value.is_null())
-		{
-			return Err(self.unsupported(
-				"quantization_config",
-				"unquantised f32, f16 and bf16 weights",
-			));
-		}
-
-		let heads = raw.num_attention_heads;
-		let kv_heads = raw.num_key_value_heads.unwrap_or(heads);
-		let default_head_dim = match family {
-			Family::Qwen3 => 128,
-			_ => raw.hidden_size.checked_div(heads).unwrap_or(0),
-		};
-		let head_dim = raw.head_dim.unwrap_or(default_head_dim);
+		let defaults = family.defaults();
+		let vocab_size = raw.vocab_size.unwrap_or(defaults.vocab_size);
+		let hidden_size = raw.hidden_size.unwrap_or(defaults.hidden_size);
+		let intermediate_size = raw.intermediate_size.unwrap_or(defaults.intermediate_size);
+		let layers = raw.num_hidden_layers.unwrap_or(defaults.layers);
+		let heads = raw.num_attention_heads.unwrap_or(defaults.heads);
+		let kv_heads = raw
+			.num_key_value_heads
+			.unwrap_or(defaults.kv_heads)
+			.unwrap_or(heads);
+		let positions = raw.max_position_embeddings.unwrap_or(defaults.context);
+		let head_dim = raw.head_dim.or(defaults.head_dim);
+		let head_dim = head_dim.unwrap_or_else(|| hidden_size.checked_div(heads).unwrap_or(0));
 		for (field, value, limit) in [
-			("vocab_size", raw.vocab_size, 1 << 22),
-			("hidden_size", raw.hidden_size, 1 << 16),
-			("intermediate_size", raw.intermediate_size, 1 << 18),
-			("num_hidden_layers", raw.num_hidden_layers, 1 << 10),
+			("vocab_size", vocab_size, 1 << 22),
+			("hidden_size", hidden_size, 1 << 16),
+			("intermediate_size", intermediate_size, 1 << 18),
+			("num_hidden_layers", layers, 1 << 10),
 			("num_attention_heads", heads, 1 << 10),
 			("num_key_value_heads", kv_heads, 1 << 10),
 			("head_dim", head_dim, 1 << 10),
-			(
-				"max_position_embeddings",
-				raw.max_position_embeddings,
-				1 << 24,
-			),
+			("max_position_embeddings", positions, 1 << 24),
 		] {
 			if value == 0 || value > limit {
 				return Err(self.invalid(field, format!("is {value}, not in 1..={limit}")));
@@ -280,7 +394,7 @@ impl Reader {
 		if !(eps > 0.0 && eps < 1.0) {
 			return Err(self.invalid("rms_norm_eps", format!("is {eps}, not in (0, 1)")));
 		}
-		let (rope_theta, rope_scaling) = self.rope(raw)?;
+		let (rope_theta, rope_scaling) = self.rope(positions, raw)?;
 		// Qwen2 has its biases whatever the file says; Mistral has none.
 		let biased = raw.attention_bias.unwrap_or(false);
 		let (qkv_bias, output_bias) = match family {
@@ -290,18 +404,18 @@ impl Reader {
 		};
 		Ok(ModelConfig {
 			family,
-			vocab_size: raw.vocab_size,
-			hidden_size: raw.hidden_size,
-			intermediate_size: raw.intermediate_size,
-			layers: raw.num_hidden_layers,
+			vocab_size,
+			hidden_size,
+			intermediate_size,
+			layers,
 			heads,
 			kv_heads,
 			head_dim,
 			rms_norm_eps: eps as f32,
 			rope_theta,
 			rope_scaling,
-			context: raw.max_position_embeddings,
-			windows: self.windows(family, raw)?,
+			context: stretched(positions, rope_scaling),
+			windows: self.windows(family, layers, raw)?,
 			tied_embeddings: raw.tie_word_embeddings.unwrap_or(false),
 			qkv_bias,
 			output_bias,
@@ -314,9 +428,9 @@ impl Reader {
 	fn windows(
 		&self,
 		family: Family,
+		layers: usize,
 		raw: &RawConfig,
 	) -> Result<Vec<Option<usize>>, CheckpointError> {
-		let layers = raw.num_hidden_layers;
 		let window = match family {
 			Family::Llama => None,
 			Family::Mistral => raw.sliding_window.unwrap_or(Some(4096)),
@@ -328,11 +442,13 @@ impl Reader {
 		if window == Some(0) {
 			return Err(self.invalid("sliding_window", "is 0"));
 		}
-		if matches!(family, Family::Llama | Family::Mistral) {
-			return Ok(vec![window; layers]);
-		}
-		let Some(types) = &raw.layer_types else {
-			let first = raw.max_window_layers.unwrap_or(28);
+		// A Mistral that names its layers' kinds alternates; without names all have the window.
+		let types = raw.layer_types.as_ref().filter(|_| family != Family::Llama);
+		let Some(types) = types else {
+			let first = match family {
+				Family::Llama | Family::Mistral => 0,
+				Family::Qwen2 | Family::Qwen3 => raw.max_window_layers.unwrap_or(28),
+			};
 			return Ok((0..layers)
 				.map(|layer| window.filter(|_| layer >= first))
 				.collect());
@@ -357,16 +473,25 @@ impl Reader {
 	}
 
 	/// Reads `rope_parameters` as newer files have it, or `rope_theta` and `rope_scaling`.
-	fn rope(&self, raw: &RawConfig) -> Result<(f64, RopeScaling), CheckpointError> {
-		let parameters = [&raw.rope_parameters, &raw.rope_scaling]
-			.into_iter()
-			.flatten()
-			.find(|value| !value.is_null());
-		let number = |key: &str| {
-			parameters
-				.and_then(|value| value.get(key))
-				.and_then(Value::as_f64)
-		};
+	fn rope(
+		&self,
+		positions: usize,
+		raw: &RawConfig,
+	) -> Result<(f64, RopeScaling), CheckpointError> {
+		// As in `transformers`, `rope_scaling` takes the place of the other one, its base included.
+		let mut parameters = None;
+		for (field, value) in [
+			("rope_parameters", &raw.rope_parameters),
+			("rope_scaling", &raw.rope_scaling),
+		] {
+			match value {
+				None | Some(Value::Null) => {}
+				Some(Value::Object(fields)) if fields.is_empty() => {}
+				Some(Value::Object(fields)) => parameters = Some(fields),
+				Some(_) => return Err(self.invalid(field, "is not an object")),
+			}
+		}
+		let number = |key: &str| parameters.and_then(|fields| fields.get(key)?.as_f64());
 		let required = |key: &'static str| {
 			number(key)
 				.filter(|value| *value > 0.0 && value.is_finite())
@@ -385,11 +510,8 @@ impl Reader {
 		if partial != 1.0 {
 			return Err(self.unsupported(format!("partial_rotary_factor {partial}"), "1.0"));
 		}
-		let Some(parameters) = parameters else {
+		let Some(fields) = parameters else {
 			return Ok((theta, RopeScaling::None));
-		};
-		let Some(fields) = parameters.as_object() else {
-			return Err(self.invalid("rope_parameters", "is not an object"));
 		};
 		if fields.values().any(Value::is_object) {
 			return Err(
@@ -415,12 +537,41 @@ impl Reader {
 					factor: required("factor")?,
 					low_freq_factor,
 					high_freq_factor,
-					original_context: required("original_max_position_embeddings")?,
+					original_context: self.original_context(fields, positions, raw)?,
 				}
 			}
 			other => return Err(self.unsupported(format!("rope type \"{other}\""), ROPE_TYPES)),
 		};
 		Ok((theta, scaling))
+	}
+}
+
+impl Reader {
+	/// Positions that were trained before the frequencies were stretched.
+	fn original_context(
+		&self,
+		fields: &serde_json::Map<String, Value>,
+		positions: usize,
+		raw: &RawConfig,
+	) -> Result<f64, CheckpointError> {
+		const KEY: &str = "original_max_position_embeddings";
+		// What stands outside the rope parameters counts more.
+		let given = raw.original_max_position_embeddings.as_ref();
+		let given = given
+			.or_else(|| fields.get(KEY))
+			.filter(|value| !value.is_null());
+		let original = given.map_or(Some(positions as f64), Value::as_f64);
+		original
+			.filter(|value| *value > 0.0 && value.is_finite())
+			.ok_or_else(|| self.invalid(KEY, "is not a positive number"))
+	}
+}
+
+/// Most positions, of which linear scaling makes more.
+fn stretched(positions: usize, scaling: RopeScaling) -> usize {
+	match scaling {
+		RopeScaling::Linear { factor } if factor > 1.0 => (positions as f64 * factor) as usize,
+		_ => positions,
 	}
 }
 

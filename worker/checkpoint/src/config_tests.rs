@@ -17,7 +17,7 @@ pub(crate) fn read_text(changes: &str) -> Result<(ModelConfig, Vec<TokenId>), Ch
 	}
 	let directory = tempfile::tempdir().unwrap();
 	fs::write(directory.path().join("config.json"), config.to_string()).unwrap();
-	read(directory.path())
+	read(directory.path()).map(|read| (read.config, read.eos))
 }
 
 fn config(changes: Value) -> ModelConfig {
@@ -139,8 +139,9 @@ fn refuses_what_it_cannot_run() {
 		(json!({"rope_theta": -1.0}), "rope_theta is -1"),
 		(
 			json!({"eos_token_id": [2, 100]}),
-			"100 is outside the vocabulary",
+			"is 100, which is no token of the vocabulary",
 		),
+		(json!({"eos_token_id": -1}), "eos_token_id is -1"),
 		(json!({"vocab_size": -1}), "invalid value"),
 		(
 			json!({"model_type": "qwen2", "use_sliding_window": true, "layer_types": []}),
@@ -159,9 +160,9 @@ fn generation_config_decides_what_ends_an_answer() {
 	fs::write(directory.path().join("config.json"), BASE).unwrap();
 	let generation = directory.path().join("generation_config.json");
 	fs::write(&generation, r#"{"eos_token_id": [7, 3, 7]}"#).unwrap();
-	assert_eq!(read(directory.path()).unwrap().1, [3, 7]);
+	assert_eq!(read(directory.path()).unwrap().eos, [3, 7]);
 	fs::write(&generation, r#"{"temperature": 0.6}"#).unwrap();
-	assert_eq!(read(directory.path()).unwrap().1, [2]);
+	assert_eq!(read(directory.path()).unwrap().eos, [2]);
 	fs::write(&generation, "{").unwrap();
 	assert!(
 		read(directory.path())

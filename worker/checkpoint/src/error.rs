@@ -24,6 +24,10 @@ pub enum CheckpointError {
 		size: u64,
 		limit: u64,
 	},
+	/// A pointer of Git LFS in the place of the file.
+	#[error("{} is a Git LFS pointer, not the file itself: run `git lfs pull` in its repository, or \
+	         download the file", path.display())]
+	LfsPointer { path: PathBuf },
 	/// A file is not JSON, or lacks a field.
 	#[error("{}: {source}", path.display())]
 	Json {

@@ -1,6 +1,6 @@
 //! Bounded reading of small files.
 
-use crate::CheckpointError;
+use crate::{CheckpointError, json};
 use serde::de::DeserializeOwned;
 use std::{fs, io, path::Path};
 
@@ -29,16 +29,27 @@ pub(crate) fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Checkpoin
 			limit,
 		});
 	}
-	fs::read(path).map(Some).map_err(failed)
+	let bytes = fs::read(path).map_err(failed)?;
+	if is_lfs_pointer(&bytes) {
+		return Err(CheckpointError::LfsPointer {
+			path: path.to_path_buf(),
+		});
+	}
+	Ok(Some(bytes))
 }
 
 /// The file's JSON, or `None` when it does not exist.
 pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, CheckpointError> {
 	read(path, JSON_LIMIT)?
-		.map(|bytes| serde_json::from_slice(&bytes))
+		.map(|bytes| json::parse(&bytes))
 		.transpose()
 		.map_err(|source| CheckpointError::Json {
 			path: path.to_path_buf(),
 			source,
 		})
+}
+
+/// Whether a file is not there itself: Git LFS puts a pointer in its place.
+pub(crate) fn is_lfs_pointer(bytes: &[u8]) -> bool {
+	bytes.starts_with(b"version https://git-lfs.github.com/spec/")
 }

@@ -9,21 +9,34 @@
 
 mod chat;
 mod config;
+mod control;
 mod error;
 mod files;
+mod json;
 mod manifest;
+mod python;
+mod stream;
 mod tokenizer;
+mod tokens;
 mod weights;
 
-pub use chat::{ChatMessage, ChatTemplate, RenderOptions, TemplateError};
-pub use config::{Family, ModelConfig, RopeScaling};
+pub use chat::{ChatMessage, ChatTemplate, FIXED_DATE, RenderOptions, TemplateError};
+pub use config::{Family, ModelConfig, RopeScaling, SamplingDefaults};
 pub use error::CheckpointError;
-pub use manifest::{ManifestError, manifest_of, verify_manifest};
-pub use tokenizer::{StopMatcher, TextStream, Tokenizer, TokenizerError};
+pub use manifest::{
+	ManifestError, known_manifest, manifest_json, manifest_of, read_manifest, verify_manifest,
+};
+pub use stream::{StopMatcher, TextStream};
+pub use tokenizer::{Tokenizer, TokenizerError};
 pub use weights::{Dtype, RawTensor, Weights, WeightsError};
 
+use config::Read;
+use control::Guard;
 use infergrid_primitives::TokenId;
-use std::path::{Path, PathBuf};
+use std::{
+	path::{Path, PathBuf},
+	sync::OnceLock,
+};
 
 /// A model's directory, read and checked, without the weights.
 #[derive(Debug)]
@@ -36,8 +49,12 @@ pub struct Checkpoint {
 	pub tokenizer: Option<Tokenizer>,
 	/// `chat_template.jinja`, or the template in `tokenizer_config.json`.
 	pub chat_template: Option<ChatTemplate>,
-	/// Ids that end an answer, sorted: from `generation_config.json`, else from `config.json`.
+	/// Ids that end an answer, sorted: those of `generation_config.json`, else of `config.json`, and the
+	/// tokenizer's own.
 	pub eos: Vec<TokenId>,
+	/// How the model's makers would sample, from `generation_config.json`.
+	pub sampling: SamplingDefaults,
+	guard: OnceLock<Guard>,
 }
 
 impl Checkpoint {
@@ -49,14 +66,31 @@ impl Checkpoint {
 				path: directory.to_path_buf(),
 			});
 		}
-		let (config, eos) = config::read(directory)?;
-		let tokenizer_config = tokenizer::read_config(directory)?;
+		let Read {
+			config,
+			mut eos,
+			sampling,
+		} = config::read(directory)?;
+		let tokenizer_config = tokens::read(directory)?;
+		let tokenizer = Tokenizer::read(directory, &tokenizer_config)?;
+		let own_end = tokenizer.as_ref().and_then(|tokenizer| {
+			let (_, end) = tokenizer_config
+				.tokens
+				.iter()
+				.find(|(name, _)| *name == "eos_token")?;
+			tokenizer.id(end)
+		});
+		eos.extend(own_end.filter(|id| (*id as usize) < config.vocab_size));
+		eos.sort_unstable();
+		eos.dedup();
 		Ok(Self {
 			directory: directory.to_path_buf(),
 			config,
-			tokenizer: Tokenizer::read(directory)?,
-			chat_template: ChatTemplate::read(directory, tokenizer_config.as_ref())?,
+			tokenizer,
+			chat_template: ChatTemplate::read(directory, &tokenizer_config)?,
 			eos,
+			sampling,
+			guard: OnceLock::new(),
 		})
 	}
 
@@ -81,8 +115,15 @@ impl Checkpoint {
 				.ok_or_else(|| CheckpointError::NoChatTemplate {
 					directory: self.directory.clone(),
 				})?;
-		let text = template.render(messages, options)?;
-		Ok(self.tokenizer()?.encode(&text, false)?)
+		let tokenizer = self.tokenizer()?;
+		let render = |messages: &[ChatMessage]| Ok(template.render(messages, options)?);
+		if options.allow_control_tokens {
+			return Ok(tokenizer.encode(&render(messages)?, false)?);
+		}
+		let guard = self
+			.guard
+			.get_or_init(|| Guard::new(tokenizer, template, &self.eos));
+		guard.encode(tokenizer, messages, template, render)
 	}
 
 	/// Token ids of an inline prompt: the chat template applied to one user message. The date is

@@ -1,22 +1,26 @@
 //! The manifest of a model: its files with their sizes and BLAKE3 roots.
 
-use crate::ModelConfig;
+use crate::{ModelConfig, weights};
 use infergrid_primitives::model::{Manifest, ManifestFile};
+use serde_json::{Value, json};
 use std::{
 	fs, io,
 	path::{Path, PathBuf},
 };
 
 /// Files a model is made of; other files in the directory are not part of it.
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 7] = [
+	"added_tokens.json",
 	"chat_template.jinja",
 	"config.json",
 	"generation_config.json",
-	"model.safetensors.index.json",
+	"special_tokens_map.json",
 	"tokenizer.json",
 	"tokenizer_config.json",
 ];
 const MAX_FILES: usize = 1_024;
+/// A published manifest beside the files: with it a directory needs no weights to be known.
+const PUBLISHED: &str = "manifest.json";
 
 /// A manifest could not be made, or the files are not those it names.
 #[derive(Debug, thiserror::Error)]
@@ -29,32 +33,28 @@ pub enum ManifestError {
 	#[error("{} has more than {MAX_FILES} safetensors files", directory.display())]
 	TooMany { directory: PathBuf },
 	/// The directory's files make another model.
-	#[error("{} is not the file of the registered model; download it again", path.display())]
+	#[error("{} is not the file that the manifest names; download it again", path.display())]
 	Differs { path: PathBuf },
+	/// The weights cannot be found.
+	#[error(transparent)]
+	Weights(#[from] crate::WeightsError),
+	/// A published manifest is none.
+	#[error("{} is no manifest: {reason}; write it with `infergrid model manifest DIR`", path.display())]
+	Malformed { path: PathBuf, reason: String },
 }
 
-/// The manifest of the model in `directory`. Reads every byte of it.
+/// The manifest of the model in `directory`: its configuration, tokenizer and template, and those of
+/// its safetensors files that hold the weights. Reads every byte of them.
 pub fn manifest_of(
 	directory: &Path,
 	config: &ModelConfig,
 	licence: &str,
 ) -> Result<Manifest, ManifestError> {
-	let failed = |source| ManifestError::Read {
-		path: directory.to_path_buf(),
-		source,
-	};
-	let mut names = Vec::new();
-	for entry in fs::read_dir(directory).map_err(failed)? {
-		let entry = entry.map_err(failed)?;
-		let Ok(name) = entry.file_name().into_string() else {
-			continue;
-		};
-		let belongs = NAMES.contains(&name.as_str()) || name.ends_with(".safetensors");
-		// `reference.safetensors` is what `model check` compares with, not a weight.
-		if belongs && name != "reference.safetensors" && entry.path().is_file() {
-			names.push(name);
-		}
-	}
+	let small = NAMES.into_iter().map(str::to_owned);
+	let mut names: Vec<_> = small
+		.filter(|name| directory.join(name).is_file())
+		.collect();
+	names.extend(weights::files_in(directory)?);
 	if names.len() > MAX_FILES {
 		return Err(ManifestError::TooMany {
 			directory: directory.to_path_buf(),
@@ -68,6 +68,105 @@ pub fn manifest_of(
 	Ok(Manifest {
 		files,
 		layers: config.layers as u32,
+		licence: licence.as_bytes().to_vec(),
+	})
+}
+
+/// The manifest of the model in `directory` for somebody who does not compute with it: `manifest.json`
+/// beside the files if there is one, after a look at the small files that it names; else
+/// [`manifest_of`].
+pub fn known_manifest(
+	directory: &Path,
+	config: &ModelConfig,
+	licence: &str,
+) -> Result<Manifest, ManifestError> {
+	let path = directory.join(PUBLISHED);
+	if !path.is_file() {
+		return manifest_of(directory, config, licence);
+	}
+	let manifest = read_manifest(&path, licence)?;
+	for file in &manifest.files {
+		let name = String::from_utf8_lossy(&file.path).into_owned();
+		if NAMES.contains(&name.as_str()) && hash(directory, name.clone())? != *file {
+			return Err(ManifestError::Differs {
+				path: directory.join(name),
+			});
+		}
+	}
+	// A small file that the manifest does not name would change how the model is asked.
+	let named = |name: &&str| {
+		manifest
+			.files
+			.iter()
+			.any(|file| file.path == name.as_bytes())
+	};
+	match NAMES
+		.iter()
+		.find(|name| directory.join(name).is_file() && !named(name))
+	{
+		Some(name) => Err(ManifestError::Differs {
+			path: directory.join(name),
+		}),
+		None => Ok(manifest),
+	}
+}
+
+/// The published manifest in the file `path`.
+pub fn read_manifest(path: &Path, licence: &str) -> Result<Manifest, ManifestError> {
+	let read = |source| ManifestError::Read {
+		path: path.to_path_buf(),
+		source,
+	};
+	parse(&fs::read(path).map_err(read)?, licence).map_err(|reason| ManifestError::Malformed {
+		path: path.to_path_buf(),
+		reason,
+	})
+}
+
+/// A manifest as it is published.
+pub fn manifest_json(manifest: &Manifest) -> Value {
+	let files: Vec<_> = manifest
+		.files
+		.iter()
+		.map(|file| {
+			let blake3: String = file
+				.blake3
+				.iter()
+				.map(|byte| format!("{byte:02x}"))
+				.collect();
+			json!({"path": String::from_utf8_lossy(&file.path), "size": file.size, "blake3": blake3})
+		})
+		.collect();
+	let id: String = manifest
+		.id()
+		.iter()
+		.map(|byte| format!("{byte:02x}"))
+		.collect();
+	json!({"id": id, "layers": manifest.layers, "files": files})
+}
+
+/// Reads [`manifest_json`].
+fn parse(bytes: &[u8], licence: &str) -> Result<Manifest, String> {
+	let value: Value = crate::json::parse(bytes).map_err(|error| error.to_string())?;
+	let files = value["files"].as_array().ok_or("it has no list of files")?;
+	let files = files
+		.iter()
+		.map(|file| {
+			let path = file["path"].as_str()?;
+			let size = file["size"].as_u64()?;
+			let blake3 = blake3::Hash::from_hex(file["blake3"].as_str()?).ok()?;
+			Some(ManifestFile {
+				path: path.as_bytes().to_vec(),
+				size,
+				blake3: *blake3.as_bytes(),
+			})
+		})
+		.collect::<Option<Vec<_>>>()
+		.ok_or("a file lacks its path, size or hash")?;
+	let layers = value["layers"].as_u64().and_then(|n| u32::try_from(n).ok());
+	Ok(Manifest {
+		files,
+		layers: layers.ok_or("it lacks the number of layers")?,
 		licence: licence.as_bytes().to_vec(),
 	})
 }
@@ -103,6 +202,52 @@ fn hash(directory: &Path, name: String) -> Result<ManifestFile, ManifestError> {
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[test]
+	fn a_published_manifest_makes_the_weights_unneeded() {
+		let directory = tempfile::tempdir().unwrap();
+		let path = directory.path();
+		let config = crate::config::tests::read_text("{}").unwrap().0;
+		fs::write(path.join("config.json"), "{}").unwrap();
+		fs::write(path.join("model.safetensors"), b"abc").unwrap();
+		let whole = manifest_of(path, &config, "MIT").unwrap();
+		fs::write(path.join(PUBLISHED), manifest_json(&whole).to_string()).unwrap();
+		fs::remove_file(path.join("model.safetensors")).unwrap();
+		assert_eq!(known_manifest(path, &config, "MIT").unwrap(), whole);
+
+		fs::write(path.join("chat_template.jinja"), "x").unwrap();
+		let error = known_manifest(path, &config, "MIT").unwrap_err();
+		assert!(error.to_string().contains("chat_template.jinja"), "{error}");
+		fs::remove_file(path.join("chat_template.jinja")).unwrap();
+		fs::write(path.join("config.json"), "{} ").unwrap();
+		let error = known_manifest(path, &config, "MIT").unwrap_err();
+		assert!(error.to_string().contains("config.json"), "{error}");
+	}
+
+	#[test]
+	fn only_the_files_that_hold_the_weights_belong() {
+		let directory = tempfile::tempdir().unwrap();
+		let path = directory.path();
+		let config = crate::config::tests::read_text("{}").unwrap().0;
+		let index = r#"{"weight_map": {"a": "model-1.safetensors", "b": "model-1.safetensors"}}"#;
+		fs::write(path.join("model.safetensors.index.json"), index).unwrap();
+		for name in [
+			"model-1.safetensors",
+			"reference.safetensors",
+			"adapter.safetensors",
+		] {
+			fs::write(path.join(name), b"abc").unwrap();
+		}
+		let manifest = manifest_of(path, &config, "MIT").unwrap();
+		let names: Vec<_> = manifest.files.iter().map(|f| f.path.as_slice()).collect();
+		assert_eq!(
+			names,
+			[
+				b"model-1.safetensors".as_slice(),
+				b"model.safetensors.index.json"
+			]
+		);
+	}
 
 	#[test]
 	fn names_what_belongs_and_notices_a_change() {

@@ -1,19 +1,24 @@
 use super::*;
-use serde_json::json;
+use crate::StopMatcher;
+use serde_json::{Value, json};
 use std::fs;
 
-/// A byte-level BPE over the 256 bytes, with an end-of-text token: é is two ids.
-fn bytes_tokenizer() -> Tokenizer {
-	let directory = tempfile::tempdir().unwrap();
+/// The 256 bytes as byte-level tokenizers write them.
+pub(crate) fn byte_vocabulary() -> serde_json::Map<String, Value> {
 	let mut printable: Vec<u32> = (33..=126).chain(161..=172).chain(174..=255).collect();
 	let others: Vec<u32> = (0..256).filter(|byte| !printable.contains(byte)).collect();
 	let stand_ins: Vec<u32> = (256..256 + others.len() as u32).collect();
 	let mut letters: Vec<(u32, u32)> = printable.drain(..).map(|byte| (byte, byte)).collect();
 	letters.extend(others.into_iter().zip(stand_ins));
-	let vocab: serde_json::Map<String, Value> = letters
+	letters
 		.into_iter()
 		.map(|(byte, shown)| (char::from_u32(shown).unwrap().to_string(), json!(byte)))
-		.collect();
+		.collect()
+}
+
+/// A byte-level BPE over the 256 bytes, with an end-of-text token: é is two ids.
+fn bytes_tokenizer() -> Tokenizer {
+	let directory = tempfile::tempdir().unwrap();
 	let content = json!({
 		"version": "1.0", "truncation": {"direction": "Right", "max_length": 2,
 			"strategy": "LongestFirst", "stride": 0}, "padding": null,
@@ -27,10 +32,12 @@ fn bytes_tokenizer() -> Tokenizer {
 			"use_regex": true},
 		"model": {"type": "BPE", "dropout": null, "unk_token": null,
 			"continuing_subword_prefix": null, "end_of_word_suffix": null, "fuse_unk": false,
-			"byte_fallback": false, "vocab": vocab, "merges": []}
+			"byte_fallback": false, "vocab": byte_vocabulary(), "merges": []}
 	});
 	fs::write(directory.path().join("tokenizer.json"), content.to_string()).unwrap();
-	Tokenizer::read(directory.path()).unwrap().unwrap()
+	Tokenizer::read(directory.path(), &Default::default())
+		.unwrap()
+		.unwrap()
 }
 
 fn streamed(tokenizer: &Tokenizer, ids: &[TokenId]) -> Vec<String> {
@@ -106,8 +113,14 @@ fn stops_at_the_token_that_completes_the_string() {
 #[test]
 fn a_broken_file_is_named() {
 	let directory = tempfile::tempdir().unwrap();
-	assert!(Tokenizer::read(directory.path()).unwrap().is_none());
+	assert!(
+		Tokenizer::read(directory.path(), &Default::default())
+			.unwrap()
+			.is_none()
+	);
 	fs::write(directory.path().join("tokenizer.json"), "{}").unwrap();
-	let message = Tokenizer::read(directory.path()).unwrap_err().to_string();
+	let message = Tokenizer::read(directory.path(), &Default::default())
+		.unwrap_err()
+		.to_string();
 	assert!(message.contains("tokenizer.json"), "{message}");
 }

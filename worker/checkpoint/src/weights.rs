@@ -6,15 +6,17 @@ pub use safetensors::Dtype;
 use safetensors::SafeTensors;
 use serde::Deserialize;
 use std::{
-	collections::HashMap,
+	collections::{HashMap, HashSet},
 	fs::File,
 	io,
 	ops::Range,
 	path::{Component, Path, PathBuf},
-	sync::Arc,
+	sync::{Arc, Mutex, PoisonError},
 };
 
 const SINGLE: &str = "model.safetensors";
+/// What the names of a whole checkpoint's decoder begin with.
+const DECODER: &str = "model.";
 const INDEX: &str = "model.safetensors.index.json";
 
 /// Weights that cannot be used.
@@ -47,6 +49,24 @@ pub enum WeightsError {
 		found: Vec<usize>,
 		expected: Vec<usize>,
 	},
+	/// A tensor with a value that is no number.
+	#[error(
+		"tensor {name} has values that are not finite numbers; the checkpoint is damaged, download it again"
+	)]
+	NotFinite { name: String },
+	/// A pointer of Git LFS in the place of the file.
+	#[error("{} is a Git LFS pointer, not the file itself: run `git lfs pull` in its repository, or download the file", path.display())]
+	LfsPointer { path: PathBuf },
+	/// Packed weights of GPTQ, AWQ, MLX, bitsandbytes and their like.
+	#[error(
+		"tensor {name} belongs to quantised weights (GPTQ, AWQ, MLX or the like); supported are unquantised F32, F16 and BF16: take the original checkpoint"
+	)]
+	Quantised { name: String },
+	/// Tensors that the architecture, as config.json describes it, has no place for.
+	#[error(
+		"{count} tensors such as {name} have no place in the architecture that config.json describes, and would be left out in silence; take a config.json that fits the weights"
+	)]
+	Unused { name: String, count: usize },
 	/// A tensor in a number format that this program does not read.
 	#[error("tensor {name} is {found}; supported are F32, F16 and BF16")]
 	Dtype { name: String, found: Dtype },
@@ -85,6 +105,8 @@ pub struct Weights {
 	directory: PathBuf,
 	files: Vec<Arc<Mmap>>,
 	tensors: HashMap<String, Entry>,
+	/// Names that were asked for.
+	used: Mutex<HashSet<String>>,
 }
 
 #[derive(Deserialize)]
@@ -100,11 +122,12 @@ impl Weights {
 			directory: directory.to_path_buf(),
 			files: Vec::new(),
 			tensors: HashMap::new(),
+			used: Mutex::default(),
 		};
 		let single = directory.join(SINGLE);
 		if single.is_file() {
 			weights.map(&single, |_| true)?;
-			return Ok(weights);
+			return weights.named();
 		}
 		let path = directory.join(INDEX);
 		if !path.is_file() {
@@ -126,14 +149,65 @@ impl Weights {
 			let named_here = |tensor: &str| index.weight_map.get(tensor) == Some(shard);
 			weights.map(&directory.join(shard), named_here)?;
 		}
-		match index
-			.weight_map
-			.keys()
-			.find(|name| !weights.tensors.contains_key(*name))
-		{
-			Some(name) => Err(weights.no_tensor(name)),
-			None => Ok(weights),
+		// What the index lists and no shard holds may not be needed: a tied head, for instance.
+		weights.named()
+	}
+
+	/// Refuses packed weights, and gives all tensors the names of whole checkpoints: those of the bare
+	/// decoder lack a prefix.
+	fn named(mut self) -> Result<Self, WeightsError> {
+		if let Some(name) = self.tensors.keys().filter(|name| is_packed(name)).min() {
+			return Err(WeightsError::Quantised { name: name.clone() });
 		}
+		let bare = !self.tensors.keys().any(|name| name.starts_with(DECODER))
+			&& self.tensors.keys().any(|name| name.starts_with("layers."));
+		if bare {
+			self.tensors = self
+				.tensors
+				.drain()
+				.map(|(name, entry)| match name.starts_with("lm_head.") {
+					true => (name, entry),
+					false => (format!("{DECODER}{name}"), entry),
+				})
+				.collect();
+		}
+		Ok(self)
+	}
+
+	/// An error if there is a tensor that nobody has asked for, apart from those that are computed anew
+	/// from config.json.
+	pub fn check_all_used(&self) -> Result<(), WeightsError> {
+		let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+		let mut unused: Vec<_> = self
+			.tensors
+			.keys()
+			.filter(|name| !used.contains(*name) && !is_computed(name))
+			.collect();
+		unused.sort_unstable();
+		match unused.first() {
+			None => Ok(()),
+			Some(name) => Err(WeightsError::Unused {
+				name: (*name).clone(),
+				count: unused.len(),
+			}),
+		}
+	}
+
+	/// Whether the tensors `a` and `b` are there and have the same bytes. Both count as asked for.
+	pub fn are_same(&self, a: &str, b: &str) -> bool {
+		let bytes = |name: &str| {
+			let entry = self.tensors.get(name)?;
+			self.note(name);
+			Some((entry.dtype, &self.files[entry.file][entry.range.clone()]))
+		};
+		bytes(a).is_some_and(|a| Some(a) == bytes(b))
+	}
+
+	fn note(&self, name: &str) {
+		self.used
+			.lock()
+			.unwrap_or_else(PoisonError::into_inner)
+			.insert(name.to_owned());
 	}
 
 	fn map(&mut self, path: &Path, wanted: impl Fn(&str) -> bool) -> Result<(), WeightsError> {
@@ -149,6 +223,11 @@ impl Weights {
 		// SAFETY: the mapping is read-only and private; that the file does not change while it is
 		// mapped is asked of the caller in the type's documentation.
 		let map = unsafe { Mmap::map(&file) }.map_err(read)?;
+		if crate::files::is_lfs_pointer(&map) {
+			return Err(WeightsError::LfsPointer {
+				path: path.to_path_buf(),
+			});
+		}
 		let (header, metadata) =
 			SafeTensors::read_metadata(&map).map_err(|error| malformed(error.to_string()))?;
 		let data = header + size_of::<u64>();
@@ -184,6 +263,7 @@ impl Weights {
 	/// The tensor `name`, which must have the shape `expected`.
 	pub fn tensor(&self, name: &str, expected: &[usize]) -> Result<RawTensor, WeightsError> {
 		let entry = self.tensors.get(name).ok_or_else(|| self.no_tensor(name))?;
+		self.note(name);
 		if entry.shape != expected {
 			return Err(WeightsError::Shape {
 				name: name.to_owned(),
@@ -243,7 +323,57 @@ fn read_index(path: &Path) -> Result<Index, WeightsError> {
 		)));
 	}
 	let bytes = std::fs::read(path).map_err(read)?;
-	serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))
+	crate::json::parse(&bytes).map_err(|error| malformed(error.to_string()))
+}
+
+/// The names of the files that hold the weights in `directory`; empty where there are none.
+pub(crate) fn files_in(directory: &Path) -> Result<Vec<String>, WeightsError> {
+	if directory.join(SINGLE).is_file() {
+		return Ok(vec![SINGLE.to_owned()]);
+	}
+	let path = directory.join(INDEX);
+	if !path.is_file() {
+		return Ok(Vec::new());
+	}
+	let mut names: Vec<String> = read_index(&path)?.weight_map.into_values().collect();
+	names.sort_unstable();
+	names.dedup();
+	match names.iter().find(|name| !is_plain_name(name)) {
+		Some(name) => Err(WeightsError::ShardName {
+			path,
+			name: name.clone(),
+		}),
+		None => {
+			names.push(INDEX.to_owned());
+			Ok(names)
+		}
+	}
+}
+
+/// Whether a tensor is part of packed weights.
+fn is_packed(name: &str) -> bool {
+	const PARTS: [&str; 10] = [
+		"qweight",
+		"qzeros",
+		"g_idx",
+		"scales",
+		"biases",
+		"weight_packed",
+		"weight_scale",
+		"weight_scale_inv",
+		"absmax",
+		"quant_map",
+	];
+	name.rsplit('.')
+		.next()
+		.is_some_and(|part| PARTS.contains(&part))
+}
+
+/// Whether a tensor is what config.json says anyway.
+fn is_computed(name: &str) -> bool {
+	name.ends_with("rotary_emb.inv_freq")
+		|| name.ends_with("rotary_emb.cos_cached")
+		|| name.ends_with("rotary_emb.sin_cached")
 }
 
 /// One component, so that an index cannot reach outside its directory.

@@ -68,7 +68,12 @@ fn reads_shards_as_the_index_says() {
 	assert_eq!(weights.tensors().len(), 2);
 	weights.tensor("b", &[4]).unwrap();
 	index(json!({"a": "one.safetensors", "c": "two.safetensors"})).unwrap();
-	assert!(open_error(directory.path()).contains("tensor c is missing"));
+	// What the index lists and no file has may not be needed: a tied head, for instance.
+	let weights = Weights::open(directory.path()).unwrap();
+	assert!(matches!(
+		weights.tensor("c", &[1]),
+		Err(WeightsError::NoTensor { .. })
+	));
 }
 
 #[test]

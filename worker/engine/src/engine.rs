@@ -269,8 +269,8 @@ mod tests {
 	use super::*;
 	use crate::random::{half_billion_config, write_random_checkpoint};
 
-	#[test]
-	fn long_contexts_pass_in_smaller_pieces_and_none_is_lost() {
+	/// An engine with the half billion's many heads and long context, and little else.
+	fn narrow() -> Engine {
 		let directory = tempfile::tempdir().unwrap();
 		let mut config = half_billion_config();
 		for (field, value) in [
@@ -281,7 +281,12 @@ mod tests {
 			config[field] = value.into();
 		}
 		write_random_checkpoint(directory.path(), &config, 0).unwrap();
-		let engine = Engine::load(directory.path(), Device::Cpu).unwrap();
+		Engine::load(directory.path(), Device::Cpu).unwrap()
+	}
+
+	#[test]
+	fn long_contexts_pass_in_smaller_pieces_and_none_is_lost() {
+		let engine = narrow();
 		for (start, count) in [
 			(0, 1),
 			(0, 256),
@@ -300,6 +305,64 @@ mod tests {
 			assert_eq!(next, count);
 		}
 		assert_eq!(engine.pieces(0, 200), std::slice::from_ref(&(0..200)));
+	}
+
+	/// Stops the computation at its `left`th rest from now.
+	struct StopAt {
+		left: usize,
+	}
+
+	impl Watcher for StopAt {
+		fn token(&mut self, _: TokenId) -> Result<(), ComputeError> {
+			Ok(())
+		}
+
+		fn rest(&mut self) -> Result<(), ComputeError> {
+			self.left -= 1;
+			match self.left {
+				0 => Err(ComputeError::TooLate),
+				_ => Ok(()),
+			}
+		}
+	}
+
+	#[test]
+	fn reading_rests_between_two_pieces_and_can_be_stopped_there() {
+		let engine = narrow();
+		let ids = vec![3; 600];
+		let stopped = |rests: Result<(), ComputeError>| matches!(rests, Err(ComputeError::TooLate));
+		let extend = |left| {
+			let mut cache = engine.cache(ids.len());
+			engine
+				.extend_watched(&ids, &mut cache, &mut StopAt { left })
+				.map(drop)
+		};
+		assert!(stopped(extend(1)) && stopped(extend(2)));
+		assert!(
+			extend(3).is_ok(),
+			"three pieces have two rests between them"
+		);
+		let prefill = |left| engine.prefill(&ids, |_, _, _| {}, |_, _| {}, &mut StopAt { left });
+		assert!(stopped(prefill(1)) && stopped(prefill(3)));
+		assert!(prefill(4).is_ok());
+	}
+
+	#[test]
+	fn weights_cache_and_scratch_must_all_fit() {
+		let directory = tempfile::tempdir().unwrap();
+		let mut config = half_billion_config();
+		config["vocab_size"] = 64.into();
+		config["num_hidden_layers"] = 1.into();
+		write_random_checkpoint(directory.path(), &config, 0).unwrap();
+		let config = Checkpoint::open(directory.path()).unwrap().config;
+		let fixed = needed(&config, Some(0));
+		let base = fixed.weights + fixed.scratch;
+		assert!(needed(&config, Some(base)).check(1).is_err());
+		let room = |tokens| needed(&config, Some(base + tokens * config.kv_bytes_per_token()));
+		assert_eq!(room(2_048).check(2_048), Ok(()));
+		let refused = room(2_047).check(2_048).unwrap_err().to_string();
+		assert!(refused.contains("context of at most 1024"), "{refused}");
+		assert_eq!(needed(&config, None).check(config.context as u64), Ok(()));
 	}
 
 	#[test]

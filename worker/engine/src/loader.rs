@@ -5,9 +5,13 @@ use burn::tensor::{Device, Tensor};
 use bytes::Bytes;
 use half::{bf16, f16};
 use infergrid_checkpoint::{Dtype, RawTensor, Weights, WeightsError};
+use rayon::prelude::*;
 
 #[cfg(target_endian = "big")]
 compile_error!("safetensors are little-endian and are used in place");
+
+/// Values that one thread looks at in a row.
+const FINITE_BLOCK: usize = 1 << 16;
 
 /// Reads tensors by name onto a device.
 pub(crate) struct Loader<'a> {
@@ -21,6 +25,7 @@ impl Loader<'_> {
 	/// The matrix `name` of `[rows, columns]`.
 	pub(crate) fn matrix(&self, name: &str, shape: [usize; 2]) -> Result<Matrix, WeightsError> {
 		let bytes = as_f32(self.weights.tensor(name, &shape)?);
+		check_finite(name, &bytes)?;
 		Ok(match self.shared {
 			true => Matrix::shared(bytes, shape, self.device),
 			false => Matrix::on_device(bytes, shape, self.device),
@@ -29,11 +34,9 @@ impl Loader<'_> {
 
 	/// The vector `name` of `length` values.
 	pub(crate) fn vector(&self, name: &str, length: usize) -> Result<Tensor<1>, WeightsError> {
-		Ok(tensor(
-			as_f32(self.weights.tensor(name, &[length])?),
-			[length],
-			self.device,
-		))
+		let bytes = as_f32(self.weights.tensor(name, &[length])?);
+		check_finite(name, &bytes)?;
+		Ok(tensor(bytes, [length], self.device))
 	}
 
 	/// The layer `name` with `name.weight` of `[out, in]` and, if it is `biased`, `name.bias`.
@@ -50,6 +53,20 @@ impl Loader<'_> {
 			weight: self.matrix(&format!("{name}.weight"), [out, input])?,
 			bias,
 		})
+	}
+}
+
+/// Refuses NaN and infinity, of which every answer would be made.
+fn check_finite(name: &str, bytes: &Bytes) -> Result<(), WeightsError> {
+	let values: &[f32] = bytemuck::cast_slice(bytes);
+	let finite = values
+		.par_chunks(FINITE_BLOCK)
+		.all(|block| block.iter().all(|value| value.is_finite()));
+	match finite {
+		true => Ok(()),
+		false => Err(WeightsError::NotFinite {
+			name: name.to_owned(),
+		}),
 	}
 }
 

@@ -9,6 +9,7 @@ use infergrid_primitives::{
 	Hash, TokenId,
 	model::ProofParams,
 	request::{MICROS, SamplingParams},
+	sampler::{self, History, Noise},
 };
 use infergrid_proof::{Assignment, ComputeError, Model, ReplayRequest, Speed, generate};
 use rayon::prelude::*;
@@ -28,9 +29,14 @@ const PASSES: usize = 3;
 const PAIRS: usize = 2;
 /// Tokens that are timed together while decoding.
 const DECODE_WINDOW: usize = 8;
-/// Tokens read and written to find out how fast a model is.
+/// Tokens read at once to find out how fast a model is, and written in a row.
 const CALIBRATION_PROMPT: usize = 64;
-const CALIBRATION_ANSWER: usize = 16;
+const CALIBRATION_ANSWER: usize = 4;
+/// Repetitions of each at most, which are left out where one takes long.
+const CALIBRATION_PASSES: usize = 4;
+const CALIBRATION_TIME: Duration = Duration::from_millis(500);
+/// Tokens that lie before those written meanwhile: the more, the slower.
+const CALIBRATION_DEPTH: usize = 1_024;
 const BANDWIDTH_BLOCK: usize = 1 << 16;
 
 /// How long to measure.
@@ -126,18 +132,60 @@ impl Engine {
 	/// The speed of one sequence, in about a second: long enough for a plan, not for a comparison.
 	pub fn speed(&self) -> Result<Speed, ComputeError> {
 		let context = self.config().context;
-		let prompt = self.some_tokens(CALIBRATION_PROMPT.min(context / 2).max(1));
-		let decoded = CALIBRATION_ANSWER.min(context.saturating_sub(prompt.len()).max(1));
-		self.extend(&prompt, &mut self.cache(prompt.len()))?;
-		let prefill = self.best_time(1, || {
+		let longest = usize::try_from(self.memory().longest()).unwrap_or(usize::MAX);
+		let half = (context.min(longest) / 2).max(1);
+		let prompt = self.some_tokens(CALIBRATION_PROMPT.min(half));
+		let read = || {
 			self.extend(&prompt, &mut self.cache(prompt.len()))
 				.map(drop)
-		})?;
-		let short = &prompt[..prompt.len().min(8)];
+		};
+		// Once without the clock, and short: pages are mapped, kernels are tuned.
+		self.extend(&prompt[..1], &mut self.cache(1))?;
+		let prefill = self.best_time_soon(read)?;
+		let decode = self.seconds_at_depth(CALIBRATION_DEPTH.min(half))?;
 		Ok(Speed {
 			prefill: prompt.len() as f64 / prefill.as_secs_f64(),
-			decode: 1.0 / self.seconds_per_token(short, decoded)?,
+			decode: 1.0 / decode,
 		})
+	}
+
+	/// Seconds for a token after `depth` others, the choice of it included.
+	fn seconds_at_depth(&self, depth: usize) -> Result<f64, ComputeError> {
+		let room = self.config().context.saturating_sub(depth);
+		let count = CALIBRATION_ANSWER.min(room);
+		let mut params = SamplingParams::greedy(1);
+		params.temperature_micros = MICROS;
+		let noise = Noise::new(&[7; 32]);
+		let mut cache = self.cache(depth + count);
+		// What the cache holds does not matter for the time, so nothing is computed for it.
+		cache.advance(depth - 1);
+		let mut hidden = self.extend(&self.some_tokens(1), &mut cache)?;
+		let best = self.best_time_soon(|| {
+			cache.truncate(depth);
+			for step in 0..count as u32 {
+				let logits = self.logits(&hidden)?;
+				let token = sampler::choose(&logits, &History::default(), &params, &noise, step)?;
+				hidden = self.extend(&[token], &mut cache)?;
+			}
+			Ok(())
+		})?;
+		Ok(best.as_secs_f64() / count as f64)
+	}
+
+	/// The best time of some runs of `work`, of which none is begun after [`CALIBRATION_TIME`].
+	fn best_time_soon(
+		&self,
+		mut work: impl FnMut() -> Result<(), ComputeError>,
+	) -> Result<Duration, ComputeError> {
+		let started = Instant::now();
+		let mut best = Duration::MAX;
+		for pass in 0..CALIBRATION_PASSES {
+			if pass > 0 && started.elapsed() > CALIBRATION_TIME {
+				break;
+			}
+			best = best.min(self.best_time(1, &mut work)?);
+		}
+		Ok(best)
 	}
 
 	/// Ids spread over the vocabulary that end no answer.
@@ -263,4 +311,35 @@ pub fn resident_bytes() -> Option<u64> {
 		.find_map(|line| line.strip_prefix("VmRSS:"))?;
 	let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
 	Some(kibibytes * 1_024)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use crate::Device;
+	use crate::random::{half_billion_config, write_random_checkpoint};
+
+	#[test]
+	fn a_short_calibration_finds_a_speed_whatever_the_context() {
+		let mut config = half_billion_config();
+		for (field, value) in [
+			("hidden_size", 56),
+			("vocab_size", 64),
+			("intermediate_size", 8),
+		] {
+			config[field] = value.into();
+		}
+		for context in [2, 3, 40, 32_768] {
+			config["max_position_embeddings"] = context.into();
+			let directory = tempfile::tempdir().unwrap();
+			write_random_checkpoint(directory.path(), &config, 0).unwrap();
+			let engine = Engine::load(directory.path(), Device::Cpu).unwrap();
+			let speed = engine.speed().unwrap();
+			assert!(
+				speed.prefill > 1.0 && speed.prefill.is_finite(),
+				"{speed:?}"
+			);
+			assert!(speed.decode > 1.0 && speed.decode.is_finite(), "{speed:?}");
+		}
+	}
 }

@@ -36,10 +36,21 @@ impl Model {
 			shared: on_processor,
 		};
 		let table = [config.vocab_size, config.hidden_size];
-		let embedding = loader.matrix("model.embed_tokens.weight", table)?;
-		let head = match config.tied_embeddings {
+		let [embed, output] = ["model.embed_tokens.weight", "lm_head.weight"];
+		// Tied models may be stored with either name, or with both; where two matrices differ, the flag
+		// is wrong, and `transformers` uses both.
+		let tied = config.tied_embeddings;
+		let embedding = match tied && !weights.contains(embed) && weights.contains(output) {
+			true => loader.matrix(output, table)?,
+			false => loader.matrix(embed, table)?,
+		};
+		let head = match tied
+			&& (!weights.contains(output)
+				|| !weights.contains(embed)
+				|| weights.are_same(embed, output))
+		{
 			true => embedding.clone(),
-			false => loader.matrix("lm_head.weight", table)?,
+			false => loader.matrix(output, table)?,
 		};
 		let layers = (0..config.layers)
 			.map(|layer| DecoderLayer::load(&loader, &config, layer))
@@ -50,6 +61,7 @@ impl Model {
 			config.hidden_size,
 			config.rms_norm_eps,
 		)?;
+		weights.check_all_used()?;
 		let rope = Rope::new(&config);
 		Ok(Self {
 			config,

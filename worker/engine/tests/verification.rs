@@ -19,7 +19,7 @@ use infergrid_primitives::{
 };
 use infergrid_proof::{
 	Assignment, ComputeError, Examination, Judgement, Model, Remedy, ReplayRequest, Violation,
-	generate, prove, verify,
+	Watcher, generate, prove, verify,
 };
 use std::{fs, ops::ControlFlow, path::PathBuf};
 
@@ -387,6 +387,52 @@ fn what_was_opened_must_be_what_was_signed() {
 	none.opening.proofs.clear();
 	none.sign();
 	assert!(matches!(none.violation(&engine), Violation::Count { .. }));
+}
+
+/// Does something else at each rest of a computation.
+struct Between<F>(F);
+
+impl<F: FnMut() -> Result<(), ComputeError>> Watcher for Between<F> {
+	fn token(&mut self, _: TokenId) -> Result<(), ComputeError> {
+		Ok(())
+	}
+
+	fn rest(&mut self) -> Result<(), ComputeError> {
+		(self.0)()
+	}
+}
+
+#[test]
+fn an_answer_is_the_same_whatever_is_computed_meanwhile() {
+	let engine = engine("qwen2-window", &[2]);
+	let assignment = |salt, max_tokens| Assignment {
+		prompt: prompt(salt),
+		params: sampled(1.0, 1.0, 0, max_tokens),
+		seed: [9; 32],
+		proof: profile().proof,
+		context: profile().context,
+	};
+	let alone = |salt, max_tokens| {
+		let done = generate(&engine, &assignment(salt, max_tokens), &mut |_| {
+			ControlFlow::Continue(())
+		});
+		let done = done.unwrap();
+		(done.tokens, done.proofs)
+	};
+	let honest = answer(&engine, prompt(3), SamplingParams::greedy(20), honest);
+	let (long, short) = (alone(1, 60), alone(2, 10));
+	let mut rests = 0;
+	let mut between = Between(|| {
+		rests += 1;
+		if rests % 10 == 0 {
+			assert_eq!(alone(2, 10), short);
+			assert_eq!(honest.judged(&engine).vote.verdict, Verdict::Valid);
+		}
+		Ok(())
+	});
+	let done = generate(&engine, &assignment(1, 60), &mut between).unwrap();
+	assert_eq!((done.tokens, done.proofs), long);
+	assert!(rests >= 10);
 }
 
 #[test]

@@ -94,7 +94,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn start(cli: Cli) -> Result<(), Failure> {
 	let file = File::read(cli.common.config.as_deref())?;
-	let common = Common::merge(&cli.common, &file);
+	let mut common = Common::merge(&cli.common, &file);
+	if let Command::Bench(_) = &cli.command {
+		// Its own gateway's requests would bury the table.
+		common.log.push_str(",infergrid_gateway=warn");
+	}
 	start_logs(&common.log, common.log_format == LogFormat::Json).map_err(Failure::config)?;
 	let context = Context {
 		common,

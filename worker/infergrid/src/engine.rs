@@ -25,6 +25,14 @@ pub(crate) async fn start(directory: &Path, device: Device) -> Result<Arc<Server
 	Ok(Arc::new(server))
 }
 
+/// The manifest of the model in `directory` for somebody who does not compute with it: by the published
+/// `manifest.json` beside the files, if there is one.
+pub(crate) fn known_manifest(directory: &Path) -> Result<Manifest, Failure> {
+	let checkpoint = Checkpoint::open(directory).map_err(Failure::config)?;
+	infergrid_checkpoint::known_manifest(directory, &checkpoint.config, LICENCE)
+		.map_err(Failure::config)
+}
+
 /// The manifest of the model in `directory`, as every command computes it.
 pub(crate) fn manifest(directory: &Path) -> Result<Manifest, Failure> {
 	let checkpoint = Checkpoint::open(directory).map_err(Failure::config)?;

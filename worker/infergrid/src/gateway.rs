@@ -6,17 +6,19 @@ use crate::{
 	enrol,
 	failure::Failure,
 	market::GridMarket,
+	mine::metrics_server,
 	settings::{self, Common},
 };
 use anyhow::anyhow;
 use clap::Args;
 use infergrid_chain::{Chain, Options, Submitter};
-use infergrid_gateway::{ApiKey, Settings};
+use infergrid_gateway::{ApiKey, GatewayMetrics, Settings};
 use infergrid_journal::DataDir;
 use infergrid_keys::{KeySource, Secret};
 use infergrid_payer::{Node, Payer, Terms};
 use infergrid_primitives::request::Assurance;
 use infergrid_swarm::{NodeSecret, Swarm, SwarmConfig};
+use prometheus_client::registry::Registry;
 use serde::Serialize;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
@@ -84,6 +86,9 @@ pub(crate) struct GatewayArgs {
 		value_delimiter = ','
 	)]
 	allow_origin: Vec<String>,
+	/// Serve Prometheus metrics, on 127.0.0.1:9101 for instance [default: none]
+	#[arg(long, value_name = "HOST:PORT", env = "INFERGRID_GATEWAY_METRICS")]
+	metrics: Option<String>,
 	/// Ask for an audit of every answer
 	#[arg(long)]
 	always_audit: bool,
@@ -113,6 +118,7 @@ struct GatewaySettings {
 	drain_seconds: u64,
 	allow_host: Vec<String>,
 	allow_origin: Vec<String>,
+	metrics: Option<String>,
 	always_audit: bool,
 	api_key: Vec<Secret>,
 }
@@ -154,6 +160,7 @@ impl GatewaySettings {
 				.unwrap_or(DEFAULT_DRAIN_SECONDS),
 			allow_host: listed(args.allow_host, &file.allow_host),
 			allow_origin: listed(args.allow_origin, &file.allow_origin),
+			metrics: args.metrics.or_else(|| file.metrics.clone()),
 			always_audit: args.always_audit || file.always_audit.unwrap_or_default(),
 			api_key: keys(args.api_key)
 				.or_else(|| file.api_key.clone())
@@ -175,6 +182,7 @@ pub(crate) async fn run(args: GatewayArgs, context: Context) -> Result<(), Failu
 			.hint("choose another address with --listen HOST:PORT")
 	})?;
 	let address = listener.local_addr().map_err(Failure::outside)?;
+	let mut registry = Registry::with_prefix("infergrid");
 	let http = Settings {
 		api_keys: settings
 			.api_key
@@ -183,6 +191,7 @@ pub(crate) async fn run(args: GatewayArgs, context: Context) -> Result<(), Failu
 			.collect(),
 		allow_hosts: settings.allow_host.clone(),
 		allow_origins: settings.allow_origin.clone(),
+		metrics: GatewayMetrics::register(&mut registry),
 		..Settings::default()
 	};
 	http.check(address).map_err(Failure::config)?;
@@ -213,6 +222,13 @@ pub(crate) async fn run(args: GatewayArgs, context: Context) -> Result<(), Failu
 	let router = infergrid_gateway::router(http, market);
 	tracing::info!(gateway.url = %format!("http://{address}"), "serving");
 	let mut crew = Crew::new(context.stop.clone());
+	metrics_server(
+		&mut crew,
+		settings.metrics.as_deref(),
+		registry,
+		&context.stop,
+	)
+	.await?;
 	let stop = context.stop.clone();
 	crew.spawn("the HTTP server", async move {
 		infergrid_gateway::serve(listener, router, connections, stop.cancelled_owned())

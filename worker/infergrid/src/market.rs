@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use infergrid_chain::{Chain, Phase, ReadError, RefundReason, View};
-use infergrid_checkpoint::Checkpoint;
+use infergrid_checkpoint::{Checkpoint, SamplingDefaults as Suggested};
 use infergrid_gateway::{
 	AuditProgress, Delivery, Health, KeptAnswer, Market, MarketError, Model, Order, OrderError,
 	OrderEvent, OrderStream, Placement, ReceiptProgress, SamplingDefaults, Settlement,
@@ -20,6 +20,7 @@ use infergrid_primitives::{
 };
 use std::{
 	collections::{HashMap, VecDeque},
+	ops::RangeInclusive,
 	path::PathBuf,
 	sync::{Arc, Mutex, PoisonError},
 	time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -55,7 +56,7 @@ impl GridMarket {
 		for directory in directories {
 			let checkpoint = Checkpoint::open(directory).map_err(Failure::config)?;
 			checkpoint.tokenizer().map_err(Failure::config)?;
-			let model = crate::engine::manifest(directory)?.id();
+			let model = crate::engine::known_manifest(directory)?.id();
 			tracing::info!(model = %hex::encode(model), directory = %directory.display(), "knows a model");
 			checkpoints.insert(model, Arc::new(checkpoint));
 		}
@@ -125,7 +126,7 @@ impl GridMarket {
 					created: self.since,
 					context: profile.context,
 					longest: longest(&rules, profile),
-					sampling: SamplingDefaults::default(),
+					sampling: sampling(&checkpoint.sampling),
 					checkpoint: checkpoint.clone(),
 				})
 			})
@@ -167,6 +168,22 @@ async fn is_served(view: &View, profile: &Hash, minimum: Balance) -> Result<bool
 		}
 	}
 	Ok(false)
+}
+
+/// A model's suggestions in the units of the API; those out of range are left to its defaults.
+fn sampling(suggested: &Suggested) -> SamplingDefaults {
+	let micros = |value: f64, range: RangeInclusive<f64>| {
+		let micros = (value * 1e6).round();
+		// In range, so exact.
+		range.contains(&micros).then_some(micros as u32)
+	};
+	SamplingDefaults {
+		temperature_micros: suggested
+			.temperature
+			.and_then(|temperature| micros(temperature, 0.0..=2e6)),
+		top_p_micros: suggested.top_p.and_then(|top_p| micros(top_p, 1.0..=1e6)),
+		top_k: suggested.top_k,
+	}
 }
 
 /// Most tokens of prompt and answer whose window fits twice into the longest patience.

@@ -30,6 +30,8 @@ enum ModelCommand {
 	Id(DirArgs),
 	/// Print the list of a model's files with sizes and hashes
 	Manifest(DirArgs),
+	/// Compare a model's files with a manifest, and name the first that differs or is missing
+	Verify(VerifyArgs),
 	/// Register a model and a profile of it, as its creator
 	Publish(PublishArgs),
 }
@@ -38,6 +40,15 @@ enum ModelCommand {
 struct DirArgs {
 	/// Directory of the model in Hugging Face layout
 	dir: PathBuf,
+}
+
+#[derive(Args, Clone, Debug)]
+struct VerifyArgs {
+	/// Directory of the model in Hugging Face layout
+	dir: PathBuf,
+	/// Manifest that its creator published [default: manifest.json in the directory]
+	#[arg(long, value_name = "FILE")]
+	manifest: Option<PathBuf>,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -115,26 +126,29 @@ pub(crate) async fn run(args: ModelArgs, context: Context) -> Result<(), Failure
 			Ok(())
 		}
 		ModelCommand::Manifest(args) => manifest(&args),
+		ModelCommand::Verify(args) => verify_files(&args),
 		ModelCommand::Check(args) => check_model(args).await,
 		ModelCommand::Publish(args) => publish_model(args, context).await,
 	}
 }
 
+fn verify_files(args: &VerifyArgs) -> Result<(), Failure> {
+	let default = args.dir.join("manifest.json");
+	let path = args.manifest.as_ref().unwrap_or(&default);
+	let manifest = infergrid_checkpoint::read_manifest(path, infergrid_engine::LICENCE)
+		.map_err(Failure::config)?;
+	infergrid_checkpoint::verify_manifest(&args.dir, &manifest).map_err(Failure::check)?;
+	output::line(format!(
+		"all {} files are those of the model {}",
+		manifest.files.len(),
+		hex::encode(manifest.id())
+	));
+	Ok(())
+}
+
 fn manifest(args: &DirArgs) -> Result<(), Failure> {
 	let manifest = engine::manifest(&args.dir)?;
-	let files: Vec<_> = manifest
-		.files
-		.iter()
-		.map(|file| {
-			json!({
-				"path": String::from_utf8_lossy(&file.path),
-				"size": file.size,
-				"blake3": hex::encode(file.blake3),
-			})
-		})
-		.collect();
-	let shown =
-		json!({"id": hex::encode(manifest.id()), "layers": manifest.layers, "files": files});
+	let shown = infergrid_checkpoint::manifest_json(&manifest);
 	output::line(serde_json::to_string_pretty(&shown).map_err(Failure::internal)?);
 	Ok(())
 }

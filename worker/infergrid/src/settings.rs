@@ -170,6 +170,8 @@ pub(crate) struct GatewayFile {
 	pub allow_host: Option<Vec<String>>,
 	/// Web origins whose pages may call.
 	pub allow_origin: Option<Vec<String>>,
+	/// Where to serve metrics.
+	pub metrics: Option<String>,
 	/// Ask for an audit of every answer.
 	pub always_audit: Option<bool>,
 	/// Keys that clients must show.

@@ -10,7 +10,8 @@ use infergrid_journal::Delivery;
 use infergrid_keys::{verify_delivery_request, verify_opening_request};
 use infergrid_primitives::request::PromptCommitment;
 use infergrid_swarm::{
-	FrameSender, InferFrame, InferRequest, OpeningReply, OpeningRequest, PeerId, Refusal, Service,
+	Caller, FrameSender, InferFrame, InferRequest, OpeningReply, OpeningRequest, PeerId, Refusal,
+	Service,
 };
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::watch, time::timeout};
@@ -32,23 +33,8 @@ impl MinerService {
 		Self { miner }
 	}
 
-	async fn answer(
-		&self,
-		peer: PeerId,
-		request: InferRequest,
-		frames: &FrameSender,
-	) -> Result<(), Refusal> {
-		let miner = &self.miner;
-		let genesis = miner.ledger.genesis();
-		if !verify_delivery_request(
-			&request.payer_key,
-			&genesis,
-			request.task,
-			&peer.to_bytes(),
-			&request.signature,
-		) {
-			return Err(Refusal::Unauthorised);
-		}
+	async fn answer(&self, request: InferRequest, frames: &FrameSender) -> Result<(), Refusal> {
+		let genesis = self.miner.ledger.genesis();
 		let Some(job) = self.job(request.task).await else {
 			return self.finished(&request, frames).await;
 		};
@@ -101,16 +87,43 @@ impl MinerService {
 			.map_err(internal)
 	}
 
-	async fn open(&self, peer: PeerId, request: &OpeningRequest) -> Result<OpeningReply, Refusal> {
+	/// The opening of a receipt, for somebody who was drawn to see it.
+	async fn open(&self, request: &OpeningRequest) -> Result<OpeningReply, Refusal> {
+		let miner = &self.miner;
+		// Another worker of the same operator may have delivered: its answer cannot be opened with this
+		// one's, and the verifiers would take the attempt for a forgery.
+		let standing = miner.ledger.receipt(request.task).await.map_err(internal)?;
+		let delivery = self.delivery(request.task).await?;
+		delivery
+			.filter(|delivery| standing.as_ref() == Some(&delivery.receipt))
+			.map(|delivery| OpeningReply::Opening(delivery.opening))
+			.ok_or(Refusal::Unavailable)
+	}
+}
+
+#[async_trait]
+impl Service for MinerService {
+	async fn who_infers(&self, peer: PeerId, request: &InferRequest) -> Result<Caller, Refusal> {
+		let genesis = self.miner.ledger.genesis();
+		let (payer, peer) = (&request.payer_key, peer.to_bytes());
+		if !verify_delivery_request(payer, &genesis, request.task, &peer, &request.signature) {
+			return Err(Refusal::Unauthorised);
+		}
+		match self.miner.jobs.get(request.task) {
+			Some(job) => {
+				authorise(&job.task, request)?;
+				Ok(Caller::Payer(*payer))
+			}
+			None => Ok(Caller::Unknown),
+		}
+	}
+
+	async fn who_opens(&self, peer: PeerId, request: &OpeningRequest) -> Result<Caller, Refusal> {
 		let miner = &self.miner;
 		let genesis = miner.ledger.genesis();
-		if !verify_opening_request(
-			&request.worker,
-			&genesis,
-			(request.task, request.round),
-			&peer.to_bytes(),
-			&request.signature,
-		) {
+		let what = (request.task, request.round);
+		let peer = peer.to_bytes();
+		if !verify_opening_request(&request.worker, &genesis, what, &peer, &request.signature) {
 			return Err(Refusal::Unauthorised);
 		}
 		let audit = miner.ledger.audit(request.audit).await;
@@ -132,26 +145,15 @@ impl MinerService {
 			Phase::Escrowed { .. } | Phase::Concluded { .. } => return Err(Refusal::Expired),
 		};
 		let verifier = miner.ledger.operator_of(&request.worker).await;
-		let verifier = verifier.map_err(internal)?;
-		if !verifier.is_some_and(|verifier| committee.contains(&verifier)) {
-			return Err(Refusal::NotAssigned);
+		match verifier.map_err(internal)? {
+			Some(verifier) if committee.contains(&verifier) => Ok(Caller::Verifier(verifier)),
+			_ => Err(Refusal::NotAssigned),
 		}
-		// Another worker of the same operator may have delivered: its answer cannot be opened with this
-		// one's, and the verifiers would take the attempt for a forgery.
-		let standing = miner.ledger.receipt(request.task).await.map_err(internal)?;
-		let delivery = self.delivery(request.task).await?;
-		delivery
-			.filter(|delivery| standing.as_ref() == Some(&delivery.receipt))
-			.map(|delivery| OpeningReply::Opening(delivery.opening))
-			.ok_or(Refusal::Unavailable)
 	}
-}
 
-#[async_trait]
-impl Service for MinerService {
 	async fn infer(&self, peer: PeerId, request: InferRequest, frames: FrameSender) {
 		let task = request.task;
-		if let Err(refusal) = self.answer(peer, request, &frames).await {
+		if let Err(refusal) = self.answer(request, &frames).await {
 			tracing::debug!(task, %peer, %refusal, "refused an answer");
 			// The peer may have gone; then nobody waits for the reason.
 			let _ = frames.send(InferFrame::Refused(refusal)).await;
@@ -159,7 +161,7 @@ impl Service for MinerService {
 	}
 
 	async fn opening(&self, peer: PeerId, request: OpeningRequest) -> OpeningReply {
-		match self.open(peer, &request).await {
+		match self.open(&request).await {
 			Ok(reply) => {
 				self.miner.metrics.opened();
 				tracing::info!(audit = request.audit, task = request.task, %peer, "opened a receipt");

@@ -46,10 +46,7 @@ impl Bench {
 		let job = Named(name, Rc::default());
 		let terms = Terms {
 			deadline: due.map(|due| self.at(due)),
-			work: Work {
-				read: 0,
-				write: seconds * 10,
-			},
+			work: Work::answer(0, seconds * 10),
 		};
 		self.queue.push(self.start, job.clone(), terms).unwrap();
 		job.1
@@ -110,10 +107,7 @@ fn a_job_is_given_up_when_even_half_the_estimate_for_its_least_is_too_long() {
 	// Reading takes 4 s by the estimate; the answer may end with its first token.
 	let terms = |due| Terms {
 		deadline: Some(bench.start + Duration::from_millis(due)),
-		work: Work {
-			read: 390,
-			write: 400,
-		},
+		work: Work::answer(390, 400),
 	};
 	let (fair, hopeless) = (terms(2_000), terms(1_999));
 	let push = |queue: &mut Queue<Named>, terms| queue.push(bench.start, Named::default(), terms);
@@ -133,7 +127,7 @@ fn a_full_queue_refuses_unless_somebody_has_gone() {
 	}
 	let terms = Terms {
 		deadline: None,
-		work: Work { read: 1, write: 1 },
+		work: Work::answer(1, 1),
 	};
 	let refused = bench.queue.push(bench.start, Named::default(), terms);
 	assert!(matches!(
@@ -154,7 +148,7 @@ fn what_no_memory_could_hold_is_refused() {
 	let mut bench = Bench::new();
 	let terms = |write| Terms {
 		deadline: None,
-		work: Work { read: 0, write },
+		work: Work::answer(0, write),
 	};
 	let now = bench.start;
 	assert!(
@@ -254,10 +248,7 @@ fn the_load_is_what_is_left_to_do() {
 	}
 	let load = bench.queue.load();
 	assert_eq!((load.jobs, load.backlog), (2, Duration::from_secs(22)));
-	let work = Work {
-		read: 100,
-		write: 10,
-	};
+	let work = Work::answer(100, 10);
 	assert_eq!(load.done_in(work), Duration::from_secs(24));
 }
 
@@ -296,7 +287,7 @@ fn a_miner_with_as_many_tasks_as_it_has_capacity_keeps_every_deadline() {
 				let window = grant.base + Duration::from_secs(u64::from(write / least));
 				let terms = Terms {
 					deadline: Some(now + window),
-					work: Work { read: 0, write },
+					work: Work::answer(0, write),
 				};
 				queue.push(now, Named::default(), terms).unwrap();
 			}

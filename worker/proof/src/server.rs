@@ -5,7 +5,7 @@ use crate::{
 	Memory, Model, OnToken, Queue, Speed, Terms, Watcher, Work, generate, panic_message, verify,
 };
 use async_trait::async_trait;
-use infergrid_primitives::{TokenId, model::Manifest};
+use infergrid_primitives::{TokenId, model::Manifest, request::Opening};
 use std::{
 	cell::Cell,
 	fmt, io,
@@ -170,10 +170,10 @@ impl Server {
 	fn work(&self, assignment: &Assignment) -> Work {
 		let read = count(assignment.prompt.len());
 		let room = assignment.context.min(self.context).saturating_sub(read);
-		Work {
-			read: read.min(self.context),
-			write: assignment.params.max_tokens.min(room),
-		}
+		Work::answer(
+			read.min(self.context),
+			assignment.params.max_tokens.min(room),
+		)
 	}
 }
 
@@ -220,12 +220,12 @@ impl Compute for Server {
 		examination: Examination,
 		deadline: Option<Instant>,
 	) -> Result<Judgement, ComputeError> {
-		let opening = &examination.opening;
-		let tokens = count(opening.prompt.len().saturating_add(opening.output.len()));
-		let work = Work {
-			read: tokens.min(self.context),
-			write: 0,
-		};
+		let Opening { prompt, output, .. } = &examination.opening;
+		// What is longer than the profile allows is invalid without being computed.
+		let context = examination.profile.context.min(self.context);
+		let prompt = count(prompt.len()).min(context);
+		let output = count(output.len()).min(context - prompt);
+		let work = Work::recheck(prompt, output);
 		let (reply, result) = oneshot::channel();
 		let task = Task::Verify(Box::new(examination), reply);
 		self.push(task, Terms { deadline, work });

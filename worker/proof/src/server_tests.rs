@@ -240,6 +240,15 @@ async fn what_cannot_be_done_in_time_is_said_at_once() {
 }
 
 #[tokio::test]
+async fn an_opening_longer_than_the_profile_is_judged_and_not_refused_for_its_size() {
+	let (server, _give) = server().await;
+	let mut long = examination(3).unwrap();
+	long.opening.output = vec![100; 60_000];
+	let judgement = server.verify(long, in_seconds(60)).await.unwrap();
+	assert_eq!(judgement.vote.verdict, Verdict::Invalid);
+}
+
+#[tokio::test]
 async fn a_crash_fails_its_job_alone_until_it_goes_on() {
 	let (server, give) = server().await;
 	let crash = async || {

@@ -21,14 +21,35 @@ pub struct Speed {
 /// Tokens that a job has to do with, at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Work {
-	/// Tokens read: the prompt, or everything that is re-checked.
+	/// Tokens read: the prompt, or prompt and answer where they are re-checked.
 	pub read: u32,
 	/// Tokens written.
 	pub write: u32,
+	/// Tokens judged, which are among those read. Judging one takes about as long as reading it: on a
+	/// processor, with a vocabulary of 150,000, a model of 0.5B parameters takes 1.3 times as long.
+	pub judge: u32,
 }
 
 impl Work {
-	/// All of them.
+	/// An answer of at most `write` tokens to a prompt of `read`.
+	pub fn answer(read: u32, write: u32) -> Self {
+		Self {
+			read,
+			write,
+			judge: 0,
+		}
+	}
+
+	/// Re-checking an answer of `output` tokens to a prompt of `prompt`.
+	pub fn recheck(prompt: u32, output: u32) -> Self {
+		Self {
+			read: prompt.saturating_add(output),
+			write: 0,
+			judge: output,
+		}
+	}
+
+	/// Tokens that the model sees.
 	pub fn tokens(&self) -> u64 {
 		u64::from(self.read) + u64::from(self.write)
 	}
@@ -41,7 +62,9 @@ impl Speed {
 			0 => 0.0,
 			tokens => f64::from(tokens) / speed,
 		};
-		let seconds = part(work.read, self.prefill) + part(work.write, self.decode);
+		let seconds = part(work.read, self.prefill)
+			+ part(work.judge, self.prefill)
+			+ part(work.write, self.decode);
 		Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 	}
 }
@@ -96,17 +119,17 @@ mod tests {
 
 	#[test]
 	fn time_counts_both_parts() {
-		let work = Work {
-			read: 400,
-			write: 30,
-		};
+		let work = Work::answer(400, 30);
 		assert_eq!(SPEED.time(work), Duration::from_millis(3_500));
+		let recheck = Work::recheck(400, 30);
+		assert_eq!(recheck.tokens(), 430);
+		assert_eq!(SPEED.time(recheck), Duration::from_millis(2_300));
 		let stuck = Speed {
 			prefill: 0.0,
 			decode: 0.0,
 		};
 		assert_eq!(stuck.time(work), Duration::MAX);
-		assert_eq!(stuck.time(Work { read: 0, write: 0 }), Duration::ZERO);
+		assert_eq!(stuck.time(Work::answer(0, 0)), Duration::ZERO);
 	}
 
 	#[test]
@@ -124,10 +147,7 @@ mod tests {
 			let grant = grant(100, 5, context);
 			let tasks = capacity(SPEED, &grant);
 			for tokens in (1..=context).step_by(7) {
-				let each = SPEED.time(Work {
-					read: 0,
-					write: tokens,
-				});
+				let each = SPEED.time(Work::answer(0, tokens));
 				let window = grant.base + Duration::from_secs_f64(f64::from(tokens) / 5.0);
 				assert!(each * tasks <= window, "{tasks} tasks of {tokens} tokens");
 			}

@@ -1,10 +1,15 @@
 //! How many streams are served at once.
 
+use crate::{Caller, Limits, PeerId};
+use infergrid_primitives::AccountBytes;
 use std::{
 	collections::HashMap,
 	hash::Hash,
 	sync::{Arc, Mutex, MutexGuard},
 };
+
+/// Streams of one peer that wait for what is not known here yet.
+const UNKNOWN_PER_PEER: usize = 64;
 
 /// Counts what is in progress, in total and per key, and says no above either limit.
 #[derive(Debug)]
@@ -77,6 +82,42 @@ fn lock<K>(counts: &Mutex<Counts<K>>) -> MutexGuard<'_, Counts<K>> {
 	counts
 		.lock()
 		.unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// Places of those whose errand is known: drawn verifiers and known payers have their own, so that
+/// nobody else keeps them out.
+#[derive(Debug)]
+pub(crate) struct Places {
+	verifiers: Admission<AccountBytes>,
+	payers: Admission<AccountBytes>,
+	unknown: Admission<PeerId>,
+}
+
+/// A place of one of the kinds.
+#[derive(Debug)]
+#[expect(dead_code, reason = "held until it is dropped")]
+pub(crate) enum Held {
+	Account(Permit<AccountBytes>),
+	Peer(Permit<PeerId>),
+}
+
+impl Places {
+	pub(crate) fn new(limits: &Limits) -> Self {
+		Self {
+			verifiers: Admission::new(limits.streams, limits.streams_per_caller),
+			payers: Admission::new(limits.streams, limits.streams_per_caller),
+			unknown: Admission::new(limits.unknown, UNKNOWN_PER_PEER),
+		}
+	}
+
+	/// A place for what `caller` wants over a stream of `peer`.
+	pub(crate) fn admit(&self, peer: PeerId, caller: Caller) -> Option<Held> {
+		match caller {
+			Caller::Verifier(account) => self.verifiers.admit(account).map(Held::Account),
+			Caller::Payer(account) => self.payers.admit(account).map(Held::Account),
+			Caller::Unknown => self.unknown.admit(peer).map(Held::Peer),
+		}
+	}
 }
 
 #[cfg(test)]

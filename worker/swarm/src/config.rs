@@ -36,24 +36,35 @@ impl SwarmConfig {
 /// How much is done at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-	/// Streams served at once; more are refused as busy.
+	/// Streams of callers not known yet; where there are more, those of whoever has most give way.
+	pub strangers: usize,
+	/// Streams served at once for known payers, and as many again for drawn verifiers; more are refused
+	/// as busy.
 	pub streams: usize,
-	/// Streams served at once for one peer; more are refused as busy.
-	pub streams_per_peer: usize,
+	/// Streams served at once for one account or peer; more are refused as busy.
+	pub streams_per_caller: usize,
+	/// Streams whose callers wait for something that is not known here yet; more are refused as busy.
+	pub unknown: usize,
 	/// Connections in either direction; more are closed.
 	pub connections: u32,
+	/// Connections from one address, or one IPv6 network; more are closed.
+	pub connections_per_address: usize,
 	/// Connections with one peer.
 	pub connections_per_peer: u32,
 }
 
 impl Default for Limits {
 	fn default() -> Self {
-		// One request in flight holds at most 1 MiB of prompt: 256 streams are at most 256 MiB. A
+		// One request in flight holds at most 1 MiB of prompt: 256 streams are at most 256 MiB, and those
+		// of strangers as much for a few seconds. A
 		// gateway serves many clients, so one peer may hold half of the places.
 		Self {
+			strangers: 256,
 			streams: 256,
-			streams_per_peer: 128,
-			connections: 512,
+			streams_per_caller: 128,
+			unknown: 256,
+			connections: 2_048,
+			connections_per_address: 128,
 			connections_per_peer: 4,
 		}
 	}
@@ -64,7 +75,9 @@ impl Default for Limits {
 pub struct Timeouts {
 	/// To connect to a peer. The transport gives up after 10 seconds in any case.
 	pub connect: Duration,
-	/// To open a stream and send a request, and for the other side to receive it.
+	/// For a peer that is not known yet to send its request, and for the service to say who it is.
+	pub stranger: Duration,
+	/// To open a stream and send a request.
 	pub request: Duration,
 	/// Until a request is accepted, or an opening given.
 	pub reply: Duration,
@@ -82,6 +95,7 @@ impl Default for Timeouts {
 	fn default() -> Self {
 		Self {
 			connect: Duration::from_secs(10),
+			stranger: Duration::from_secs(10),
 			request: Duration::from_secs(20),
 			reply: Duration::from_secs(60),
 			idle: Duration::from_secs(120),

@@ -26,6 +26,7 @@ mod message;
 mod node;
 mod reach;
 mod server;
+mod strangers;
 mod streams;
 #[cfg(test)]
 mod tests;
@@ -37,4 +38,4 @@ pub use identity::{AddressError, InvalidPeerId, NodeSecret, PeerAddress, PeerId}
 pub use message::{InferFrame, InferRequest, OpeningReply, OpeningRequest, Refusal};
 pub use node::Swarm;
 pub use reach::{Reach, Unannounceable};
-pub use server::{FrameSender, PeerGone, Service};
+pub use server::{Caller, FrameSender, PeerGone, Service};

@@ -2,10 +2,11 @@
 
 use crate::{
 	PeerId, Refusal, Service, SwarmConfig, SwarmHandle,
-	admission::{Admission, Permit},
+	admission::{Admission, Places},
 	error::{CallError, StartError},
 	identity::parse_listen,
-	server,
+	server::{self, Door},
+	strangers::Strangers,
 	streams::{self, Inbound, Kind, Open, Protocols, Reply},
 };
 use futures::StreamExt;
@@ -100,7 +101,12 @@ impl Swarm {
 					.with_interval(PING_INTERVAL)
 					.with_timeout(PING_TIMEOUT),
 			),
-			streams: streams::Behaviour::new(protocols, service.is_some(), config.timeouts.request),
+			streams: streams::Behaviour::new(
+				protocols,
+				service.is_some(),
+				config.timeouts.request,
+				config.limits.connections_per_address,
+			),
 		};
 		let mut network = SwarmBuilder::with_existing_identity(keypair)
 			.with_tokio()
@@ -130,8 +136,8 @@ impl Swarm {
 		let mut node = Node {
 			network,
 			service,
-			infers: Admission::new(config.limits.streams, config.limits.streams_per_peer),
-			openings: Admission::new(config.limits.streams, config.limits.streams_per_peer),
+			strangers: Strangers::new(config.limits.strangers),
+			places: Arc::new(Places::new(&config.limits)),
 			refusals: Admission::new(MAX_REFUSALS, MAX_REFUSALS),
 			commands,
 			waiting: HashMap::new(),
@@ -245,9 +251,8 @@ async fn listen(
 struct Node {
 	network: libp2p::Swarm<Behaviour>,
 	service: Option<Arc<dyn Service>>,
-	/// Places apart, so that payers who come to nothing keep no verifier out.
-	infers: Admission<PeerId>,
-	openings: Admission<PeerId>,
+	strangers: Strangers<PeerId>,
+	places: Arc<Places>,
 	refusals: Admission<()>,
 	commands: mpsc::Receiver<Command>,
 	/// Calls that wait for a connection.
@@ -384,10 +389,12 @@ impl Node {
 			.addresses(vec![command.address.clone()])
 			.condition(PeerCondition::Always)
 			.build();
-		let first = waiting.is_empty();
+		// Later calls share the dial of the first one that brought their address.
+		let known = waiting
+			.iter()
+			.any(|earlier| earlier.address == command.address);
 		waiting.push(command);
-		// Later calls share the dial of the first one, whatever address they bring.
-		if !first {
+		if known {
 			return;
 		}
 		if let Err(error) = self.network.dial(dial) {
@@ -411,7 +418,13 @@ impl Node {
 			.open(peer, Open { kind, reply });
 	}
 
-	fn on_inbound(&mut self, Inbound { peer, kind, stream }: Inbound, stopping: bool) {
+	fn on_inbound(&mut self, inbound: Inbound, stopping: bool) {
+		let Inbound {
+			peer,
+			origin,
+			kind,
+			stream,
+		} = inbound;
 		let peer = PeerId(peer);
 		let Some(service) = self.service.clone() else {
 			return;
@@ -419,18 +432,14 @@ impl Node {
 		if stopping {
 			return self.refuse(kind, stream, Refusal::Stopping);
 		}
-		let admission = match kind {
-			Kind::Infer => &self.infers,
-			Kind::Opening => &self.openings,
+		let stranger = self.strangers.admit(origin, peer);
+		let door = Door {
+			service,
+			places: self.places.clone(),
+			timeouts: self.timeouts,
 		};
-		let Some(permit) = admission.admit(peer) else {
-			tracing::debug!(%peer, "stream refused: every place is taken");
-			return self.refuse(kind, stream, Refusal::Busy);
-		};
-		let timeouts = self.timeouts;
 		self.tasks.spawn(async move {
-			let _permit: Permit<PeerId> = permit;
-			if let Err(error) = server::serve(service, peer, kind, stream, timeouts).await {
+			if let Err(error) = server::serve(door, peer, kind, stranger, stream).await {
 				tracing::debug!(%peer, ?kind, %error, "stream ended early");
 			}
 		});

@@ -2,13 +2,16 @@
 
 use crate::{
 	PeerId, Timeouts,
+	admission::Places,
 	error::Violation,
 	frame::{self, FrameError},
 	message::{InferFrame, InferRequest, OpeningReply, OpeningRequest, Progress, Refusal},
+	strangers::StrangerPlace,
 	streams::Kind,
 };
 use async_trait::async_trait;
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, io::ReadHalf};
+use infergrid_primitives::AccountBytes;
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::{sync::mpsc, time::timeout};
 
@@ -18,17 +21,32 @@ const FRAMES_WAITING: usize = 64;
 /// How long a refused peer may take to read why.
 const REFUSAL_LINGER: Duration = Duration::from_secs(2);
 
+/// Who asks, as far as the service can tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Caller {
+	/// A verifier that was drawn to see what it asks for.
+	Verifier(AccountBytes),
+	/// The payer of a task that is known here.
+	Payer(AccountBytes),
+	/// Somebody who asks for what is not known here, or not yet.
+	Unknown,
+}
+
 /// Answers peers. A miner implements it.
 #[async_trait]
 pub trait Service: Send + Sync + 'static {
+	/// Who asks for an answer. Checks the request's signature; must not take long.
+	async fn who_infers(&self, peer: PeerId, request: &InferRequest) -> Result<Caller, Refusal>;
+
+	/// Who asks for an opening. Checks the request's signature; must not take long.
+	async fn who_opens(&self, peer: PeerId, request: &OpeningRequest) -> Result<Caller, Refusal>;
+
 	/// Answers `request` from `peer` with frames in the order that [`InferFrame`] gives. Returning
 	/// without `Done` or `Refused` tells the peer that the node failed. Dropped when the peer goes
 	/// before the last frame is written.
-	///
-	/// The request's signature is not checked yet: only the service knows who pays.
 	async fn infer(&self, peer: PeerId, request: InferRequest, frames: FrameSender);
 
-	/// Opens a receipt for a verifier. The request's signature is not checked yet.
+	/// Opens a receipt for a verifier.
 	async fn opening(&self, peer: PeerId, request: OpeningRequest) -> OpeningReply;
 }
 
@@ -73,6 +91,10 @@ impl fmt::Debug for FrameSender {
 pub(crate) enum ServeError {
 	#[error("the request did not arrive in time")]
 	RequestTimeout,
+	#[error("its place was needed for somebody else")]
+	GaveWay,
+	#[error("refused: {0}")]
+	Refused(Refusal),
 	#[error("the peer reads too slowly")]
 	WriteTimeout,
 	#[error("the peer closed the stream early")]
@@ -85,20 +107,63 @@ pub(crate) enum ServeError {
 	Frame(#[from] FrameError),
 }
 
-/// Serves one stream to its end.
+/// What all streams share.
+#[derive(Clone)]
+pub(crate) struct Door {
+	pub(crate) service: Arc<dyn Service>,
+	pub(crate) places: Arc<Places>,
+	pub(crate) timeouts: Timeouts,
+}
+
+/// Serves one stream to its end. `stranger` is its place until it is known who asks.
 pub(crate) async fn serve<S>(
-	service: Arc<dyn Service>,
+	door: Door,
 	peer: PeerId,
 	kind: Kind,
+	stranger: StrangerPlace<PeerId>,
 	stream: S,
-	timeouts: Timeouts,
 ) -> Result<(), ServeError>
 where
 	S: AsyncRead + AsyncWrite + Unpin + Send,
 {
 	match kind {
-		Kind::Infer => serve_infer(service, peer, stream, timeouts).await,
-		Kind::Opening => serve_opening(service, peer, stream, timeouts).await,
+		Kind::Infer => serve_infer(door, peer, stranger, stream).await,
+		Kind::Opening => serve_opening(door, peer, stranger, stream).await,
+	}
+}
+
+/// Reads a request and finds out who asks, in the short time and the place that a stranger has.
+async fn received<S, M: frame::Message, F>(
+	kind: Kind,
+	mut stream: S,
+	(stranger, limit): (StrangerPlace<PeerId>, Duration),
+	who: impl FnOnce(M) -> F,
+) -> Result<(M, Caller, S), ServeError>
+where
+	S: AsyncRead + AsyncWrite + Unpin + Send,
+	F: Future<Output = (M, Result<Caller, Refusal>)>,
+{
+	let told = async {
+		let request = frame::read(&mut stream).await?;
+		Ok::<_, FrameError>(who(request).await)
+	};
+	let told = tokio::select! {
+		() = stranger.gives_way.cancelled() => return Err(ServeError::GaveWay),
+		told = timeout(limit, told) => told,
+	};
+	match told {
+		Err(_) => Err(ServeError::RequestTimeout),
+		Ok(Ok((request, Ok(caller)))) => Ok((request, caller, stream)),
+		Ok(Ok((_, Err(refusal)))) => {
+			drop(stranger);
+			refuse(kind, stream, refusal).await;
+			Err(ServeError::Refused(refusal))
+		}
+		Ok(Err(error)) => {
+			drop(stranger);
+			refuse_malformed(kind, stream, &error).await;
+			Err(error.into())
+		}
 	}
 }
 
@@ -123,21 +188,28 @@ where
 }
 
 async fn serve_infer<S>(
-	service: Arc<dyn Service>,
+	door: Door,
 	peer: PeerId,
-	mut stream: S,
-	timeouts: Timeouts,
+	stranger: StrangerPlace<PeerId>,
+	stream: S,
 ) -> Result<(), ServeError>
 where
 	S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-	let request: InferRequest = match timeout(timeouts.request, frame::read(&mut stream)).await {
-		Err(_) => return Err(ServeError::RequestTimeout),
-		Ok(Ok(request)) => request,
-		Ok(Err(error)) => {
-			refuse_malformed(Kind::Infer, stream, &error).await;
-			return Err(error.into());
-		}
+	let Door {
+		service,
+		places,
+		timeouts,
+	} = door;
+	let who = |request: InferRequest| async {
+		let caller = service.who_infers(peer, &request).await;
+		(request, caller)
+	};
+	let in_time = (stranger, timeouts.stranger);
+	let (request, caller, stream) = received(Kind::Infer, stream, in_time, who).await?;
+	let Some(_place) = places.admit(peer, caller) else {
+		refuse(Kind::Infer, stream, Refusal::Busy).await;
+		return Err(ServeError::Refused(Refusal::Busy));
 	};
 	let (mut reader, mut writer) = stream.split();
 	let (frames, waiting) = mpsc::channel(FRAMES_WAITING);
@@ -185,21 +257,28 @@ async fn write_answer(
 }
 
 async fn serve_opening<S>(
-	service: Arc<dyn Service>,
+	door: Door,
 	peer: PeerId,
-	mut stream: S,
-	timeouts: Timeouts,
+	stranger: StrangerPlace<PeerId>,
+	stream: S,
 ) -> Result<(), ServeError>
 where
 	S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-	let request: OpeningRequest = match timeout(timeouts.request, frame::read(&mut stream)).await {
-		Err(_) => return Err(ServeError::RequestTimeout),
-		Ok(Ok(request)) => request,
-		Ok(Err(error)) => {
-			refuse_malformed(Kind::Opening, stream, &error).await;
-			return Err(error.into());
-		}
+	let Door {
+		service,
+		places,
+		timeouts,
+	} = door;
+	let who = |request: OpeningRequest| async {
+		let caller = service.who_opens(peer, &request).await;
+		(request, caller)
+	};
+	let in_time = (stranger, timeouts.stranger);
+	let (request, caller, stream) = received(Kind::Opening, stream, in_time, who).await?;
+	let Some(_place) = places.admit(peer, caller) else {
+		refuse(Kind::Opening, stream, Refusal::Busy).await;
+		return Err(ServeError::Refused(Refusal::Busy));
 	};
 	let (mut reader, mut writer) = stream.split();
 	let answer = async {

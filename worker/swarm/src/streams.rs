@@ -4,12 +4,16 @@
 //! `libp2p-stream` would do, but it silently drops all but the first of several streams that arrive
 //! at once, and keeps the sender of every closed connection.
 
-use crate::error::{CallError, Phase};
+use crate::{
+	error::{CallError, Phase},
+	strangers::Origin,
+};
 use futures::future::{Ready, ready};
 use infergrid_primitives::Hash;
 use libp2p::{
 	InboundUpgrade, Multiaddr, OutboundUpgrade, PeerId, Stream, StreamProtocol,
 	core::{Endpoint, UpgradeInfo, transport::PortUse},
+	multiaddr::Protocol,
 	swarm::{
 		ConnectionDenied, ConnectionHandler, ConnectionHandlerEvent, ConnectionId, FromSwarm,
 		NetworkBehaviour, NotifyHandler, StreamUpgradeError, SubstreamProtocol, THandlerInEvent,
@@ -20,7 +24,7 @@ use libp2p::{
 	},
 };
 use std::{
-	collections::VecDeque,
+	collections::{HashMap, VecDeque},
 	convert::Infallible,
 	task::{Context, Poll},
 	time::Duration,
@@ -85,6 +89,8 @@ pub(crate) struct Open {
 #[derive(Debug)]
 pub(crate) struct Inbound {
 	pub(crate) peer: PeerId,
+	/// From where its connection comes.
+	pub(crate) origin: Origin,
 	pub(crate) kind: Kind,
 	pub(crate) stream: Stream,
 }
@@ -97,16 +103,32 @@ pub(crate) struct Behaviour {
 	serve: bool,
 	timeout: Duration,
 	events: VecDeque<Event>,
+	/// Where connections come from.
+	origins: HashMap<ConnectionId, Origin>,
+	/// Connections from one origin, at most.
+	per_origin: usize,
 }
+
+/// One origin has as many connections as it may.
+#[derive(Debug, thiserror::Error)]
+#[error("too many connections from one address")]
+struct TooManyConnections;
 
 impl Behaviour {
 	/// Peers can open streams only if `serve`. `timeout` bounds the negotiation of a stream.
-	pub(crate) fn new(protocols: Protocols, serve: bool, timeout: Duration) -> Self {
+	pub(crate) fn new(
+		protocols: Protocols,
+		serve: bool,
+		timeout: Duration,
+		per_origin: usize,
+	) -> Self {
 		Self {
 			protocols,
 			serve,
 			timeout,
 			events: VecDeque::new(),
+			origins: HashMap::new(),
+			per_origin,
 		}
 	}
 
@@ -135,6 +157,25 @@ impl NetworkBehaviour for Behaviour {
 	type ConnectionHandler = Handler;
 	type ToSwarm = Inbound;
 
+	fn handle_pending_inbound_connection(
+		&mut self,
+		connection: ConnectionId,
+		_: &Multiaddr,
+		remote: &Multiaddr,
+	) -> Result<(), ConnectionDenied> {
+		let origin = origin(remote);
+		let present = self
+			.origins
+			.values()
+			.filter(|known| **known == origin)
+			.count();
+		if present >= self.per_origin {
+			return Err(ConnectionDenied::new(TooManyConnections));
+		}
+		self.origins.insert(connection, origin);
+		Ok(())
+	}
+
 	fn handle_established_inbound_connection(
 		&mut self,
 		_: ConnectionId,
@@ -156,16 +197,29 @@ impl NetworkBehaviour for Behaviour {
 		Ok(self.handler())
 	}
 
-	fn on_swarm_event(&mut self, _: FromSwarm) {}
+	fn on_swarm_event(&mut self, event: FromSwarm) {
+		let over = match event {
+			FromSwarm::ConnectionClosed(closed) => closed.connection_id,
+			FromSwarm::ListenFailure(failed) => failed.connection_id,
+			_ => return,
+		};
+		self.origins.remove(&over);
+	}
 
 	fn on_connection_handler_event(
 		&mut self,
 		peer: PeerId,
-		_: ConnectionId,
+		connection: ConnectionId,
 		(kind, stream): (Kind, Stream),
 	) {
-		self.events
-			.push_back(ToSwarm::GenerateEvent(Inbound { peer, kind, stream }));
+		// Connections that this node made have none, and count as one origin.
+		let origin = self.origins.get(&connection).copied();
+		self.events.push_back(ToSwarm::GenerateEvent(Inbound {
+			peer,
+			origin: origin.unwrap_or(Origin::Other),
+			kind,
+			stream,
+		}));
 	}
 
 	fn poll(&mut self, _: &mut Context<'_>) -> Poll<ToSwarm<Inbound, THandlerInEvent<Self>>> {
@@ -174,6 +228,15 @@ impl NetworkBehaviour for Behaviour {
 			None => Poll::Pending,
 		}
 	}
+}
+
+/// From where the address of a connection's other end is.
+fn origin(remote: &Multiaddr) -> Origin {
+	Origin::of(remote.iter().find_map(|part| match part {
+		Protocol::Ip4(ip) => Some(ip.into()),
+		Protocol::Ip6(ip) => Some(ip.into()),
+		_ => None,
+	}))
 }
 
 /// One connection.

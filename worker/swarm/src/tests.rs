@@ -75,8 +75,22 @@ fn done(n_prompt: u32, n_out: u32) -> InferFrame {
 	}
 }
 
+/// The account that the fake services take a peer for.
+fn account_of(peer: PeerId) -> [u8; 32] {
+	let bytes = peer.to_bytes();
+	std::array::from_fn(|at| bytes[bytes.len() - 32 + at])
+}
+
 #[async_trait]
 impl Service for Miner {
+	async fn who_infers(&self, peer: PeerId, _: &InferRequest) -> Result<Caller, Refusal> {
+		Ok(Caller::Payer(account_of(peer)))
+	}
+
+	async fn who_opens(&self, peer: PeerId, _: &OpeningRequest) -> Result<Caller, Refusal> {
+		Ok(Caller::Verifier(account_of(peer)))
+	}
+
 	async fn infer(&self, _: PeerId, request: InferRequest, frames: FrameSender) {
 		let _running = Running::new(&self.running);
 		let n_prompt = request.prompt.len() as u32;

@@ -14,6 +14,7 @@ mod errors;
 mod fake;
 mod socket;
 mod streams;
+mod welcome;
 
 use axum::{
 	Router,

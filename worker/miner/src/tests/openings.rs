@@ -62,6 +62,7 @@ async fn open(scene: &Scene, key: &Key, round: u8) -> Result<Vec<u32>, Refusal> 
 		signature: key.sign_opening_request(&GENESIS, 1, round, &peer().to_bytes()),
 	};
 	let service = MinerService::new(scene.miner.clone());
+	service.who_opens(peer(), &request).await?;
 	match service.opening(peer(), request).await {
 		OpeningReply::Opening(opening) => Ok(opening.output),
 		OpeningReply::Refused(refusal) => Err(refusal),

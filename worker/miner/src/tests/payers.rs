@@ -27,7 +27,12 @@ fn request(payer: &Key, peer: &PeerId) -> InferRequest {
 fn ask(scene: &Scene, request: InferRequest) -> mpsc::Receiver<InferFrame> {
 	let service = MinerService::new(scene.miner.clone());
 	let (frames, receiver) = FrameSender::channel(64);
-	tokio::spawn(async move { service.infer(peer(), request, frames).await });
+	tokio::spawn(async move {
+		match service.who_infers(peer(), &request).await {
+			Ok(_) => service.infer(peer(), request, frames).await,
+			Err(refusal) => drop(frames.send(InferFrame::Refused(refusal)).await),
+		}
+	});
 	receiver
 }
 

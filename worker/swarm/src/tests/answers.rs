@@ -100,7 +100,7 @@ async fn a_hundred_answers_at_once_do_not_mix() {
 
 #[tokio::test]
 async fn more_than_its_places_are_refused_as_busy_and_come_back() {
-	let pair = pair_with(|config| config.limits.streams_per_peer = 2).await;
+	let pair = pair_with(|config| config.limits.streams_per_caller = 2).await;
 	let first = pair.infer(request(HELD, vec![])).await.unwrap();
 	let mut second = pair.infer(request(HELD, vec![])).await.unwrap();
 	let error = pair.infer(request(ECHO, vec![])).await.unwrap_err();

@@ -2,9 +2,11 @@
 
 use super::*;
 use crate::{
+	admission::Places,
 	frame::{self, FrameError, Message},
 	message::Progress,
 	server,
+	strangers::{Origin, Strangers},
 	streams::Kind,
 };
 use futures::{AsyncReadExt, AsyncWriteExt};
@@ -82,8 +84,7 @@ async fn bad_requests_are_refused_as_malformed() {
 #[tokio::test]
 async fn a_half_open_stream_is_closed_after_a_while() {
 	let pair = pair_with(|config| {
-		config.timeouts.request = Duration::from_millis(300);
-		config.limits.streams_per_peer = 1;
+		config.timeouts.stranger = Duration::from_millis(300);
 	})
 	.await;
 	for begun in [&[][..], &[0, 0], &[0, 0, 1, 0, 7, 7]] {
@@ -380,6 +381,12 @@ async fn an_opening_too_large_for_a_frame_is_the_miners_failure() {
 	struct Verbose;
 	#[async_trait]
 	impl Service for Verbose {
+		async fn who_infers(&self, _: PeerId, _: &InferRequest) -> Result<Caller, Refusal> {
+			Err(Refusal::Unknown)
+		}
+		async fn who_opens(&self, peer: PeerId, _: &OpeningRequest) -> Result<Caller, Refusal> {
+			Ok(Caller::Verifier(account_of(peer)))
+		}
 		async fn infer(&self, _: PeerId, _: InferRequest, _: FrameSender) {}
 		async fn opening(&self, _: PeerId, _: OpeningRequest) -> OpeningReply {
 			OpeningReply::Opening(Opening {
@@ -396,15 +403,38 @@ async fn an_opening_too_large_for_a_frame_is_the_miners_failure() {
 		.await
 		.unwrap();
 	let peer = NodeSecret::new([1; 32]).peer_id().unwrap();
-	let served = server::serve(
-		Arc::new(Verbose),
-		peer,
-		Kind::Opening,
-		miner,
-		Timeouts::default(),
-	)
-	.await;
+	let door = server::Door {
+		service: Arc::new(Verbose),
+		places: Arc::new(Places::new(&Limits::default())),
+		timeouts: Timeouts::default(),
+	};
+	let stranger = Strangers::new(1).admit(Origin::Other, peer);
+	let served = server::serve(door, peer, Kind::Opening, stranger, miner).await;
 	assert!(served.is_err());
 	let reply: OpeningReply = frame::read(&mut client).await.unwrap();
 	assert_eq!(reply, OpeningReply::Refused(Refusal::Internal));
+}
+
+#[tokio::test]
+async fn silent_streams_give_way_to_those_who_say_what_they_want() {
+	let pair = pair_with(|config| config.limits.strangers = 16).await;
+	let secret = NodeSecret::new([8; 32]);
+	let (flooder, _swarm) = Swarm::start(SwarmConfig::new(secret, vec![], GENESIS), None)
+		.await
+		.unwrap();
+	let mut silent = Vec::new();
+	for _ in 0..100 {
+		let address = pair.miner.address();
+		let opened = flooder.open(&address, Kind::Infer);
+		if let Ok(Ok(stream)) = timeout(Duration::from_secs(2), opened).await {
+			silent.push(stream);
+		}
+	}
+	assert!(silent.len() >= 16, "{} streams", silent.len());
+	for _ in 0..20 {
+		let mut answer = pair.infer(request(ECHO, vec![1, 2])).await.unwrap();
+		while let Some(part) = answer.next().await {
+			part.unwrap();
+		}
+	}
 }
