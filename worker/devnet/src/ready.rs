@@ -29,17 +29,19 @@ pub(crate) async fn node(url: &str) {
 	}
 }
 
-/// Waits until the gateway at `url` serves every one of `models`.
+/// Waits until the gateway at `url` answers and serves every one of `models`.
 pub(crate) async fn gateway(url: &str, models: &[&str]) {
 	let url = format!("{url}/v1/models");
 	loop {
-		let listed = answer(reqwest::Client::new().get(&url))
-			.await
-			.unwrap_or_default();
-		let listed = listed["data"].as_array().into_iter().flatten();
-		let listed: HashSet<_> = listed.filter_map(|model| model["id"].as_str()).collect();
-		if models.iter().all(|model| listed.contains(model)) {
-			return;
+		let listed = answer(reqwest::Client::new().get(&url)).await;
+		if let Some(listed) = listed.as_ref().and_then(|listed| listed["data"].as_array()) {
+			let names: HashSet<_> = listed
+				.iter()
+				.filter_map(|model| model["id"].as_str())
+				.collect();
+			if models.iter().all(|model| names.contains(model)) {
+				return;
+			}
 		}
 		sleep(PAUSE).await;
 	}

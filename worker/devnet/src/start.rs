@@ -18,6 +18,7 @@ use futures::future::{join_all, try_join_all};
 use infergrid_chain::{Chain, Options};
 use serde_json::{Value, json};
 use std::{
+	collections::BTreeSet,
 	fs,
 	future::Future,
 	path::{Path, PathBuf},
@@ -276,12 +277,13 @@ impl Start {
 		Ok(ready::workers(chain, &miners, &verifiers, told).await?)
 	}
 
+	/// A gateway lists only what somebody serves.
 	async fn serving(&self, gateways: &[String]) -> Result<(), SpawnError> {
-		let models: Vec<_> = self
-			.plan
-			.models
+		let mined = self.plan.miners.iter().map(|miner| miner.model);
+		let mined: BTreeSet<_> = mined.collect();
+		let models: Vec<_> = mined
 			.iter()
-			.map(|model| model.name.as_str())
+			.map(|model| self.plan.models[*model].name.as_str())
 			.collect();
 		join_all(gateways.iter().map(|url| ready::gateway(url, &models))).await;
 		Ok(())
