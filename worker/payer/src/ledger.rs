@@ -2,13 +2,16 @@
 
 use async_trait::async_trait;
 use infergrid_chain::{
-	Call, Chain, Event, Offer, ReadError, SubmitError, Submitter, Task, TaskOrder, TaskRules,
+	Advice, Call, Chain, Event, Offer, ReadError, SubmitError, Submitter, Task, TaskOrder,
+	TaskRules,
 };
 use infergrid_keys::Key;
 use infergrid_primitives::{
 	AccountBytes, Balance, BlockNumber, Hash, TaskId, WorkerKey, model::Profile,
 };
-use std::fmt;
+use std::{fmt, future::Future, time::Duration};
+
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// What an order for a profile meets.
 #[derive(Clone, Debug)]
@@ -64,8 +67,28 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
 	/// Puts a task on chain. [`SubmitError::Read`] means that it may still come.
 	async fn place(&self, order: &TaskOrder) -> Result<Placing, SubmitError>;
 
+	/// The task that the payer's order `nonce` has become.
+	async fn find(&self, nonce: u64) -> Result<Option<TaskId>, ReadError>;
+
 	/// Gets the money back for a task that nobody works on.
 	async fn cancel(&self, task: TaskId) -> Result<(), SubmitError>;
+}
+
+/// Reads the present state until the chain answers. A state that the node has forgotten is no end:
+/// the next read is of a later one.
+pub(crate) async fn persist_latest<T, F>(mut read: impl FnMut() -> F) -> Result<T, ReadError>
+where
+	F: Future<Output = Result<T, ReadError>>,
+{
+	loop {
+		match read().await {
+			Err(error) if error.advice() != Advice::Die => {
+				tracing::warn!(%error, "the chain does not answer, trying again");
+				tokio::time::sleep(RETRY_PAUSE).await;
+			}
+			read => return read,
+		}
+	}
 }
 
 /// A node, and the payer's extrinsics.
@@ -152,6 +175,15 @@ impl Ledger for Node {
 			task,
 			block: included.block.number,
 		})
+	}
+
+	async fn find(&self, nonce: u64) -> Result<Option<TaskId>, ReadError> {
+		let payer = self.submitter.account();
+		let tasks = self.chain().latest().await?.tasks().await?;
+		let found = tasks
+			.into_iter()
+			.find(|(_, task)| task.payer == payer && task.request.user_nonce == nonce);
+		Ok(found.map(|(id, _)| id))
 	}
 
 	async fn cancel(&self, task: TaskId) -> Result<(), SubmitError> {
