@@ -8,9 +8,9 @@
 use crate::{
 	exchange::{Fee, Interrupted, Owing},
 	ledger::persist_latest,
-	order::{OrderError, OrderRequest, Placement, Progress, Stage},
-	payer::{Entered, Shared},
-	quote::InQueue,
+	order::{Money, OrderError, OrderRequest, Placement, Progress, Stage},
+	payer::Shared,
+	quote::{InQueue, Turn},
 };
 use infergrid_chain::{ReadError, RefundReason, TaskStatus};
 use infergrid_journal::Answer;
@@ -18,11 +18,16 @@ use infergrid_keys::address;
 use infergrid_primitives::{
 	AccountBytes, BlockNumber, Hash, TaskId, market::Price, request::Window,
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+	sync::{Arc, Mutex, PoisonError},
+	time::Duration,
+};
 use tokio::sync::watch;
 
 /// Times that an order is put on chain at most, each for a higher price.
 const ATTEMPTS: usize = 3;
+/// Blocks beyond the expected wait after which a higher price is thought of.
+const IMPATIENCE: BlockNumber = 10;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// Blocks after a delivery for which its miner is asked for the answer.
@@ -33,6 +38,16 @@ pub(crate) struct Custodian {
 	pub(crate) shared: Arc<Shared>,
 	pub(crate) request: OrderRequest,
 	pub(crate) progress: watch::Sender<Progress>,
+	/// The requests that the order has been on chain as: one for each attempt.
+	pub(crate) ids: Mutex<Vec<Hash>>,
+}
+
+impl Drop for Custodian {
+	fn drop(&mut self) {
+		for id in self.ids() {
+			self.shared.leave(&id);
+		}
+	}
 }
 
 /// The task that an order became.
@@ -53,18 +68,35 @@ struct Assigned {
 	window: Window,
 }
 
+/// An order's wait for a miner.
+struct Waiting {
+	_place: InQueue,
+	/// As the next attempt would find it.
+	turn: Turn,
+	/// When a miner should have had it.
+	overdue: BlockNumber,
+}
+
 impl Custodian {
 	/// Sees the order to its end.
 	pub(crate) async fn run(self) {
-		let mut end = Err(OrderError::NoMiner);
-		for attempt in 0..ATTEMPTS {
-			end = self.attempt(attempt).await;
+		let begun = self.shared.ledger.finalized();
+		let mut turn = Turn::default();
+		let mut end = self.attempt(&mut turn).await;
+		for _ in 1..ATTEMPTS {
 			// Nothing was charged, and a higher price may find somebody.
-			let again = matches!(end, Err(OrderError::NotTaken)) && !self.is_alone();
-			if !again {
+			if end != Err(OrderError::NotTaken) || self.is_alone() {
 				break;
 			}
 			tracing::info!("nobody took the order at this price, bidding more");
+			turn.elapsed = self.shared.ledger.finalized().saturating_sub(begun);
+			match self.attempt(&mut turn).await {
+				Err(error) if error.money() == Money::Untouched => {
+					tracing::info!(%error, "the order is not put on chain again");
+					break;
+				}
+				ended => end = ended,
+			}
 		}
 		self.tell_end(end);
 	}
@@ -76,21 +108,28 @@ impl Custodian {
 		self.tell_end(end);
 	}
 
-	async fn attempt(&self, attempt: usize) -> Result<Arc<Answer>, OrderError> {
-		let (quote, in_queue) = self.shared.quote(&self.request, attempt).await?;
+	async fn attempt(&self, turn: &mut Turn) -> Result<Arc<Answer>, OrderError> {
+		let (quote, place) = self.shared.quote(&self.request, *turn).await?;
+		turn.last = quote.max_fee;
 		let task = self.place(quote).await?;
 		tracing::info!(task = task.id, request.id = %hex::encode(task.request_id), "ordered");
-		self.keep_watch(&task, Some(in_queue)).await
+		let now = self.shared.ledger.finalized();
+		let waiting = Waiting {
+			_place: place,
+			turn: *turn,
+			overdue: now.saturating_add(quote.wait.saturating_add(IMPATIENCE)),
+		};
+		self.keep_watch(&task, Some(waiting)).await
 	}
 
 	/// Serves a task that is on chain to its end.
 	async fn keep_watch(
 		&self,
 		task: &Task,
-		in_queue: Option<InQueue>,
+		waiting: Option<Waiting>,
 	) -> Result<Arc<Answer>, OrderError> {
-		let _entered = self.enter(task);
-		let end = self.see_through(task, in_queue).await;
+		self.enter(task);
+		let end = self.see_through(task, waiting).await;
 		// A task whose end is not known may still need its prompt after the next start.
 		if end != Err(OrderError::Uncertain) {
 			self.close(task).await;
@@ -98,12 +137,26 @@ impl Custodian {
 		end
 	}
 
+	fn ids(&self) -> Vec<Hash> {
+		self.ids
+			.lock()
+			.unwrap_or_else(PoisonError::into_inner)
+			.clone()
+	}
+
 	/// Whether nobody follows the order.
 	fn is_alone(&self) -> bool {
 		self.progress.receiver_count() == 0
 	}
 
-	fn enter(&self, task: &Task) -> Entered {
+	/// Lets the order be found by its task's request, and still by those of earlier attempts, which
+	/// clients may have heard of.
+	fn enter(&self, task: &Task) {
+		self.ids
+			.lock()
+			.unwrap_or_else(PoisonError::into_inner)
+			.push(task.request_id);
+		self.shared.enter(task.request_id, &self.progress);
 		self.progress.send_modify(|progress| {
 			progress.placement = Some(Placement {
 				task: task.id,
@@ -111,7 +164,6 @@ impl Custodian {
 			});
 			progress.stage = Stage::Queued;
 		});
-		self.shared.enter(task.request_id, &self.progress)
 	}
 
 	/// Tells the end; the first one stays.
@@ -140,14 +192,15 @@ impl Custodian {
 	async fn see_through(
 		&self,
 		task: &Task,
-		mut in_queue: Option<InQueue>,
+		mut waiting: Option<Waiting>,
 	) -> Result<Arc<Answer>, OrderError> {
 		let mut called_off = false;
 		let mut answer: Option<Arc<Answer>> = None;
 		loop {
 			let owing = match self.status(task).await? {
 				Some(TaskStatus::Queued) => {
-					self.wait_for_miner(task, &mut called_off).await?;
+					self.wait_for_miner(task, &mut called_off, waiting.as_mut())
+						.await?;
 					continue;
 				}
 				Some(TaskStatus::Assigned {
@@ -155,7 +208,7 @@ impl Custodian {
 					price,
 					window,
 				}) => {
-					drop(in_queue.take());
+					drop(waiting.take());
 					let assigned = Assigned {
 						miner,
 						price,
@@ -198,8 +251,14 @@ impl Custodian {
 			.map_err(unreadable)
 	}
 
-	/// Waits a block long, and calls the order off once nobody follows it.
-	async fn wait_for_miner(&self, task: &Task, called_off: &mut bool) -> Result<(), OrderError> {
+	/// Waits a block long. Calls the order off once nobody follows it, or once a higher price is likely
+	/// to find a miner that this one does not.
+	async fn wait_for_miner(
+		&self,
+		task: &Task,
+		called_off: &mut bool,
+		waiting: Option<&mut Waiting>,
+	) -> Result<(), OrderError> {
 		if self.is_alone() && !*called_off {
 			*called_off = true;
 			return match self.call_off(task).await? {
@@ -210,20 +269,40 @@ impl Custodian {
 				false => Ok(()),
 			};
 		}
+		if let Some(waiting) = waiting
+			&& self.shared.ledger.finalized() >= waiting.overdue
+		{
+			waiting.overdue = waiting.overdue.saturating_add(IMPATIENCE);
+			if self.would_bid_more(waiting.turn).await && self.call_off(task).await? {
+				return Err(OrderError::NotTaken);
+			}
+		}
 		tokio::select! {
 			reached = self.next_block() => reached,
 			_ = self.progress.closed(), if !*called_off => Ok(()),
 		}
 	}
 
+	/// Whether another attempt is left, and dearer offers are there for it.
+	async fn would_bid_more(&self, turn: Turn) -> bool {
+		if self.ids().len() >= ATTEMPTS {
+			return false;
+		}
+		let quoted = self.shared.quote(&self.request, turn).await;
+		matches!(quoted, Ok((quote, _)) if quote.max_fee > turn.last)
+	}
+
 	/// Whether the task could be called off before a miner had it. A miner that has it meanwhile needs
 	/// its prompt, however long the call takes.
 	async fn call_off(&self, task: &Task) -> Result<bool, OrderError> {
-		let taken = async {
-			while let Some(TaskStatus::Queued) = self.status(task).await? {
-				self.next_block().await?;
+		let left = async {
+			loop {
+				match self.status(task).await? {
+					Some(TaskStatus::Queued) => self.next_block().await?,
+					Some(TaskStatus::Refunded(_)) => return Ok(true),
+					_ => return Ok(false),
+				}
 			}
-			Ok(false)
 		};
 		tokio::select! {
 			cancelled = self.shared.ledger.cancel(task.id) => {
@@ -232,7 +311,7 @@ impl Custodian {
 				}
 				Ok(cancelled.is_ok())
 			},
-			taken = taken => taken,
+			left = left => left,
 		}
 	}
 
@@ -339,8 +418,10 @@ impl Custodian {
 
 	/// Keeps a complete answer for those who come back for it.
 	async fn keep(&self, task: &Task, answer: Answer) -> Arc<Answer> {
-		let (id, kept) = (task.request_id, answer.clone());
-		let keep = move |journal: &infergrid_journal::Journal| journal.keep_answer(&id, &kept);
+		let (ids, kept) = (self.ids(), answer.clone());
+		let keep = move |journal: &infergrid_journal::Journal| {
+			ids.iter().try_for_each(|id| journal.keep_answer(id, &kept))
+		};
 		if let Err(error) = self.shared.journal.run(keep).await {
 			tracing::error!(%error, "an answer cannot be kept for later");
 		}

@@ -6,7 +6,7 @@ use crate::{
 	ledger::{Ledger, persist_latest},
 	miners::Miners,
 	order::{Following, OrderError, OrderRequest, Progress},
-	quote::{InQueue, Queue, Quote, quote},
+	quote::{InQueue, Queues, Quote, Turn, quote},
 	receipts::{Account, Receipts},
 };
 use infergrid_chain::{
@@ -74,23 +74,20 @@ pub(crate) struct Shared {
 	pub(crate) receipts: Receipts,
 	pub(crate) adoption: Adoption,
 	terms: Terms,
-	queue: Queue,
+	queues: Queues,
 	/// Orders under way, by their requests.
 	running: Mutex<HashMap<Hash, watch::Sender<Progress>>>,
 }
 
 impl Shared {
-	/// Lets an order be found by its request, until what is given is dropped.
-	pub(crate) fn enter(
-		self: &Arc<Self>,
-		request_id: Hash,
-		progress: &watch::Sender<Progress>,
-	) -> Entered {
+	/// Lets an order be found by a request.
+	pub(crate) fn enter(&self, request_id: Hash, progress: &watch::Sender<Progress>) {
 		self.running().insert(request_id, progress.clone());
-		Entered {
-			shared: self.clone(),
-			request_id,
-		}
+	}
+
+	/// Forgets a request that is under way no more.
+	pub(crate) fn leave(&self, request_id: &Hash) {
+		self.running().remove(request_id);
 	}
 
 	pub(crate) fn assurance(&self, asked: Assurance) -> Assurance {
@@ -104,7 +101,7 @@ impl Shared {
 	pub(crate) async fn quote(
 		&self,
 		request: &OrderRequest,
-		attempt: usize,
+		turn: Turn,
 	) -> Result<(Quote, InQueue), OrderError> {
 		let situation = self.ledger.situation(&request.profile).await;
 		let situation = situation.map_err(|error| {
@@ -112,24 +109,13 @@ impl Shared {
 			OrderError::ChainUnavailable
 		})?;
 		let situation = situation.ok_or(OrderError::NoMiner)?;
-		self.queue
-			.enter(|queued| quote(&situation, request, attempt, (&self.terms, queued)))
+		self.queues.enter(&request.profile, |queued| {
+			quote(&situation, request, turn, (&self.terms, queued))
+		})
 	}
 
 	fn running(&self) -> MutexGuard<'_, HashMap<Hash, watch::Sender<Progress>>> {
 		self.running.lock().unwrap_or_else(PoisonError::into_inner)
-	}
-}
-
-/// An order's place among those under way.
-pub(crate) struct Entered {
-	shared: Arc<Shared>,
-	request_id: Hash,
-}
-
-impl Drop for Entered {
-	fn drop(&mut self) {
-		self.shared.running().remove(&self.request_id);
 	}
 }
 
@@ -165,7 +151,7 @@ impl Payer {
 				receipts,
 				adoption: Adoption::default(),
 				terms,
-				queue: Queue::default(),
+				queues: Queues::default(),
 				running: Mutex::default(),
 			}),
 			custodians: TaskTracker::new(),
@@ -212,6 +198,7 @@ impl Payer {
 			shared: self.shared.clone(),
 			request,
 			progress: progress.clone(),
+			ids: Mutex::default(),
 		};
 		let stop = self.stop.clone();
 		self.custodians.spawn(async move {

@@ -1,6 +1,6 @@
 //! Whatever happens, the miner that holds the task is handed the prompt.
 
-use super::fake::{Manner, Scene, come_true, request, scene, until};
+use super::fake::{LIMIT, Manner, Scene, come_true, request, scene, until};
 use crate::{Following, Kept, Money, OrderError, Payer, Progress, Stage};
 use infergrid_chain::{ReadError, RefundReason, Refusal, SubmitError};
 use std::time::Duration;
@@ -25,6 +25,12 @@ async fn complete(payer: &Payer, request_id: &[u8; 32]) -> Vec<u32> {
 		tokio::time::sleep(Duration::from_millis(100)).await;
 	}
 	panic!("it never comes")
+}
+
+/// Waits until the custodian has ended, too.
+async fn custody_ends(following: &mut Following) {
+	let over = async { while following.changed().await {} };
+	tokio::time::timeout(LIMIT, over).await.unwrap();
 }
 
 /// Lets blocks pass for as long as a test runs.
@@ -290,15 +296,67 @@ async fn an_order_whose_end_is_not_known_is_left_to_the_next_start() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn only_the_attempt_that_is_under_way_is_found_running() {
+async fn who_heard_of_an_earlier_attempt_finds_the_answer_of_a_later_one() {
 	let scene = scene().await;
 	let mut following = scene.payer.order(request(3)).unwrap();
 	let first = until(&mut following, |progress| progress.placement.is_some()).await;
+	let id = first.placement.unwrap().request_id;
 	scene.ledger.refund(1, RefundReason::NoMiner);
 	scene.placed(2).await;
-	let id = first.placement.unwrap().request_id;
+	let kept = scene.payer.answer(&id).await.unwrap();
+	assert!(matches!(kept, Some(Kept::Running(_))), "{kept:?}");
+	scene.ledger.assign(2, 1);
+	assert_eq!(end(&mut following).await, Ok(vec![1, 1, 1]));
+	scene.ledger.deliver(2, 1);
+	custody_ends(&mut following).await;
+	assert_eq!(complete(&scene.payer, &id).await, [1, 1, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_has_ended_is_not_under_way() {
+	let scene = scene().await;
+	let mut following = scene.payer.order(request(3)).unwrap();
+	let placed = until(&mut following, |progress| progress.placement.is_some()).await;
+	scene.ledger.refund(1, RefundReason::Expired);
+	custody_ends(&mut following).await;
+	let id = placed.placement.unwrap().request_id;
 	let kept = scene.payer.answer(&id).await.unwrap();
 	assert!(kept.is_none(), "{kept:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_the_cheap_do_not_take_is_called_off_for_a_higher_bid() {
+	let scene = scene().await;
+	blocks(&scene);
+	scene.ledger.state().situation = super::fake::situation(&[(1_000, 4, 0), (2_000, 4, 0)]);
+	let _following = scene.payer.order(request(3)).unwrap();
+	let begun = tokio::time::Instant::now();
+	scene.placed(2).await;
+	assert!(begun.elapsed() < Duration::from_secs(3 * 20));
+	// Nothing dearer is left: this one waits.
+	tokio::time::sleep(Duration::from_secs(3 * 40)).await;
+	assert_eq!(scene.ledger.state().cancelled, [1]);
+	let bids: Vec<_> = scene
+		.ledger
+		.state()
+		.orders
+		.iter()
+		.map(|order| order.max_fee)
+		.collect();
+	assert!(bids[0] < bids[1], "{bids:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancellation_is_seen_on_chain_before_it_is_confirmed() {
+	let scene = scene().await;
+	blocks(&scene);
+	scene.ledger.state().situation = super::fake::situation(&[(1_000, 4, 0), (2_000, 4, 0)]);
+	scene.ledger.state().cancels_hang = true;
+	let _following = scene.payer.order(request(3)).unwrap();
+	scene.placed(1).await;
+	tokio::time::sleep(Duration::from_secs(3 * 15)).await;
+	scene.ledger.refund(1, RefundReason::Cancelled);
+	scene.placed(2).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -334,7 +392,7 @@ async fn where_nobody_takes_the_order_more_is_bid() {
 		.iter()
 		.map(|order| order.max_fee)
 		.collect();
-	assert!(bids[0] <= bids[1] && bids[1] < bids[2], "{bids:?}");
+	assert!(bids[0] < bids[1] && bids[1] == bids[2], "{bids:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -270,7 +270,11 @@ impl Ledger for FakeLedger {
 		let mut state = self.state();
 		state.cancelled.push(task);
 		match &state.tasks[&task].status {
-			TaskStatus::Queued => Ok(()),
+			TaskStatus::Queued => {
+				let task = state.tasks.get_mut(&task).unwrap();
+				task.status = TaskStatus::Refunded(RefundReason::Cancelled);
+				Ok(())
+			}
 			_ => Err(SubmitError::TooLate {
 				call: "Tasks.cancel".into(),
 				by: 1,
@@ -433,7 +437,7 @@ impl Scene {
 }
 
 /// How long a test waits for anything, in the time that it makes itself.
-const LIMIT: Duration = Duration::from_secs(900);
+pub(crate) const LIMIT: Duration = Duration::from_secs(900);
 
 /// Waits until `fact` holds.
 pub(crate) async fn come_true(fact: impl Fn() -> bool) {
