@@ -36,17 +36,18 @@ pub enum BidError {
 	},
 }
 
-/// The share of the free capacity within the price, by attempt.
+/// Percent of the free capacity that a price should reach, by and by.
 const QUANTILES: [u64; 3] = [25, 50, 100];
 
-/// Bids as little as has a fair part of the free capacity within its price: a quarter of it first, half
-/// of it and all of it where that found nobody. So a dear offer finds work when the cheap ones are
-/// busy, and not before. `limit` is the most to pay, `floor` the least that the chain takes.
+/// Bids as little as has a fair part of the free capacity within its price: a quarter of it, or where
+/// a bid of `last` found nobody the half or all of it, whichever is more than `last`. So a dear offer
+/// finds work when the cheap ones are busy, and not before. `limit` is the most to pay, `floor` the
+/// least that the chain takes.
 ///
 /// Where nobody is free, capacity stands for free capacity: the order waits in the chain's queue.
 pub fn bid(
 	choices: &[Choice],
-	attempt: usize,
+	last: Balance,
 	limit: Balance,
 	floor: Balance,
 ) -> Result<Bid, BidError> {
@@ -56,8 +57,8 @@ pub fn bid(
 		.copied()
 		.collect();
 	offered.sort_by_key(|choice| choice.fee);
-	let cheapest = offered.first().ok_or(BidError::NoOffer)?.fee;
-	offered.retain(|choice| choice.fee <= limit);
+	let cheapest = offered.first().ok_or(BidError::NoOffer)?.fee.max(floor);
+	offered.retain(|choice| choice.fee.max(floor) <= limit);
 	if offered.is_empty() {
 		return Err(BidError::TooDear { cheapest });
 	}
@@ -68,17 +69,19 @@ pub fn bid(
 		0 => |choice| choice.capacity,
 		_ => |choice| choice.free,
 	};
-	let percent = QUANTILES[attempt.min(QUANTILES.len() - 1)];
-	let wanted = sum(places).saturating_mul(percent).div_ceil(100);
-	let mut reached = 0;
-	let mut price = cheapest;
-	for choice in &offered {
-		price = choice.fee;
-		reached += u64::from(places(choice));
-		if reached >= wanted {
-			break;
-		}
-	}
+	let all = sum(places);
+	let reaching = |percent: u64| {
+		let wanted = all.saturating_mul(percent).div_ceil(100);
+		let mut reached = 0;
+		let enough = offered.iter().find(|choice| {
+			reached += u64::from(places(choice));
+			reached >= wanted
+		});
+		enough.map_or(cheapest, |choice| choice.fee)
+	};
+	let prices = QUANTILES.map(reaching);
+	let dearer = prices.into_iter().find(|price| *price > last);
+	let price = dearer.unwrap_or(prices[QUANTILES.len() - 1]);
 	let within = offered.iter().filter(|choice| choice.fee <= price);
 	let (free, capacity) = within.fold((0_u32, 0_u32), |(free, capacity), choice| {
 		(
@@ -107,18 +110,27 @@ mod tests {
 		}
 	}
 
-	fn price(choices: &[Choice], attempt: usize) -> Balance {
-		bid(choices, attempt, NO_LIMIT, 1).unwrap().max_fee
+	fn price(choices: &[Choice], last: Balance) -> Balance {
+		bid(choices, last, NO_LIMIT, 1).unwrap().max_fee
 	}
 
 	#[test]
 	fn the_cheap_are_asked_first_and_the_dear_when_the_cheap_are_busy() {
 		let mut choices = [choice(40, 4, 4), choice(10, 4, 4), choice(20, 4, 4)];
-		assert_eq!([0, 1, 2, 9].map(|n| price(&choices, n)), [10, 20, 40, 40]);
+		assert_eq!(
+			[0, 10, 20, 40].map(|last| price(&choices, last)),
+			[10, 20, 40, 40]
+		);
 		choices[1].free = 0;
 		assert_eq!(price(&choices, 0), 20);
 		choices[2].free = 0;
 		assert_eq!(price(&choices, 0), 40);
+	}
+
+	#[test]
+	fn a_bid_that_found_nobody_is_not_made_again_while_there_are_dearer_offers() {
+		let choices = [choice(10, 6, 6), choice(20, 1, 1)];
+		assert_eq!([0, 10, 20].map(|last| price(&choices, last)), [10, 20, 20]);
 	}
 
 	#[test]
@@ -138,7 +150,7 @@ mod tests {
 	#[test]
 	fn the_limit_holds_whoever_is_free() {
 		let choices = [choice(10, 0, 4), choice(20, 4, 4), choice(90, 4, 4)];
-		assert_eq!(bid(&choices, 2, 50, 1).unwrap().max_fee, 20);
+		assert_eq!(bid(&choices, 10, 50, 1).unwrap().max_fee, 20);
 		let error = bid(&choices, 0, 9, 1).unwrap_err();
 		assert_eq!(error, BidError::TooDear { cheapest: 10 });
 	}
@@ -148,5 +160,7 @@ mod tests {
 		let none = bid(&[choice(10, 0, 0)], 0, NO_LIMIT, 1).unwrap_err();
 		assert_eq!(none, BidError::NoOffer);
 		assert_eq!(bid(&[choice(1, 1, 1)], 0, NO_LIMIT, 5).unwrap().max_fee, 5);
+		let error = bid(&[choice(1, 1, 1)], 0, 4, 5).unwrap_err();
+		assert_eq!(error, BidError::TooDear { cheapest: 5 });
 	}
 }

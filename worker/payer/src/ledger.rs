@@ -1,14 +1,21 @@
 //! The chain as a payer needs it.
 
 use async_trait::async_trait;
+use futures::{StreamExt, TryStreamExt, stream};
 use infergrid_chain::{
-	Call, Chain, Event, Offer, ReadError, SubmitError, Submitter, Task, TaskOrder, TaskRules,
+	Advice, Call, Chain, Event, Offer, ReadError, SubmitError, Submitter, Task, TaskOrder,
+	TaskRules, View,
 };
 use infergrid_keys::Key;
 use infergrid_primitives::{
-	AccountBytes, Balance, BlockNumber, Hash, TaskId, WorkerKey, model::Profile,
+	AccountBytes, Balance, BlockNumber, Hash, TaskId, WorkerKey, market::Role, model::Profile,
 };
-use std::fmt;
+use std::{collections::HashMap, fmt, future::Future, time::Duration};
+use tokio::sync::Mutex;
+
+/// Reads under way at once.
+const READS: usize = 16;
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// What an order for a profile meets.
 #[derive(Clone, Debug)]
@@ -17,7 +24,7 @@ pub struct Situation {
 	pub profile: Profile,
 	/// What the chain asks of every task.
 	pub rules: TaskRules,
-	/// Who offers it.
+	/// Who offers it, has the bond for it and takes tasks.
 	pub offers: Vec<(AccountBytes, Offer)>,
 }
 
@@ -64,25 +71,82 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
 	/// Puts a task on chain. [`SubmitError::Read`] means that it may still come.
 	async fn place(&self, order: &TaskOrder) -> Result<Placing, SubmitError>;
 
+	/// The task that the payer's order `nonce` has become.
+	async fn find(&self, nonce: u64) -> Result<Option<TaskId>, ReadError>;
+
 	/// Gets the money back for a task that nobody works on.
 	async fn cancel(&self, task: TaskId) -> Result<(), SubmitError>;
 }
 
+/// Reads the present state until the chain answers. A state that the node has forgotten is no end:
+/// the next read is of a later one.
+pub(crate) async fn persist_latest<T, F>(mut read: impl FnMut() -> F) -> Result<T, ReadError>
+where
+	F: Future<Output = Result<T, ReadError>>,
+{
+	loop {
+		match read().await {
+			Err(error) if error.advice() != Advice::Die => {
+				tracing::warn!(%error, "the chain does not answer, trying again");
+				tokio::time::sleep(RETRY_PAUSE).await;
+			}
+			read => return read,
+		}
+	}
+}
+
 /// A node, and the payer's extrinsics.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Node {
 	submitter: Submitter,
+	/// What orders meet at the last finalized block: many ask in each.
+	situations: Mutex<Situations>,
+}
+
+#[derive(Debug, Default)]
+struct Situations {
+	block: BlockNumber,
+	by_profile: HashMap<Hash, Situation>,
 }
 
 impl Node {
 	/// The chain behind `submitter`.
 	pub fn new(submitter: Submitter) -> Self {
-		Self { submitter }
+		Self {
+			submitter,
+			situations: Mutex::default(),
+		}
 	}
 
 	fn chain(&self) -> &Chain {
 		self.submitter.chain()
 	}
+}
+
+async fn read_situation(view: &View, profile: &Hash) -> Result<Option<Situation>, ReadError> {
+	let Some(found) = view.profile(profile).await? else {
+		return Ok(None);
+	};
+	let minimum = view.minimum_bond(Role::Miner)?;
+	let offers = view.offers(profile).await?;
+	let offers = offers
+		.into_iter()
+		.filter(|(_, offer)| offer.terms.capacity > 0);
+	let bonded = stream::iter(offers)
+		.map(async |(miner, offer)| {
+			let bond = view.bond(Role::Miner, &miner).await?;
+			let counts = bond.is_some_and(|bond| bond.active >= minimum);
+			Ok(counts.then_some((miner, offer)))
+		})
+		.buffered(READS);
+	Ok(Some(Situation {
+		profile: found,
+		rules: view.task_rules()?,
+		offers: bonded
+			.try_filter_map(async |offer| Ok(offer))
+			.try_collect()
+			.await?,
+	}))
 }
 
 #[async_trait]
@@ -104,15 +168,24 @@ impl Ledger for Node {
 	}
 
 	async fn situation(&self, profile: &Hash) -> Result<Option<Situation>, ReadError> {
+		// Those who ask meanwhile wait for the one read.
+		let mut situations = self.situations.lock().await;
+		let now = self.finalized();
+		if situations.block != now {
+			*situations = Situations {
+				block: now,
+				..Situations::default()
+			};
+		}
+		if let Some(known) = situations.by_profile.get(profile) {
+			return Ok(Some(known.clone()));
+		}
 		let view = self.chain().latest().await?;
-		let Some(found) = view.profile(profile).await? else {
-			return Ok(None);
-		};
-		Ok(Some(Situation {
-			profile: found,
-			rules: view.task_rules()?,
-			offers: view.offers(profile).await?,
-		}))
+		let read = read_situation(&view, profile).await?;
+		if let Some(situation) = &read {
+			situations.by_profile.insert(*profile, situation.clone());
+		}
+		Ok(read)
 	}
 
 	async fn task(&self, task: TaskId) -> Result<Option<Task>, ReadError> {
@@ -152,6 +225,15 @@ impl Ledger for Node {
 			task,
 			block: included.block.number,
 		})
+	}
+
+	async fn find(&self, nonce: u64) -> Result<Option<TaskId>, ReadError> {
+		let payer = self.submitter.account();
+		let tasks = self.chain().latest().await?.tasks().await?;
+		let found = tasks
+			.into_iter()
+			.find(|(_, task)| task.payer == payer && task.request.user_nonce == nonce);
+		Ok(found.map(|(id, _)| id))
 	}
 
 	async fn cancel(&self, task: TaskId) -> Result<(), SubmitError> {

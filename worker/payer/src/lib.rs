@@ -11,10 +11,12 @@
 mod adoption;
 mod bid;
 mod custodian;
+mod exchange;
 mod ledger;
 mod miners;
 mod order;
 mod payer;
+mod placing;
 mod quote;
 mod receipts;
 #[cfg(test)]

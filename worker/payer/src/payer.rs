@@ -3,14 +3,14 @@
 use crate::{
 	adoption::Adoption,
 	custodian::{Custodian, Task},
-	ledger::Ledger,
+	ledger::{Ledger, persist_latest},
 	miners::Miners,
 	order::{Following, OrderError, OrderRequest, Progress},
-	quote::{InQueue, Queue, Quote, quote},
+	quote::{InQueue, Queues, Quote, Turn, quote},
 	receipts::{Account, Receipts},
 };
 use infergrid_chain::{
-	Chain, Event, Follower, MORTALITY, ReadError, Step, TaskStatus, View, persist,
+	Advice, Chain, Event, Follower, MORTALITY, ReadError, Step, TaskStatus, View, persist,
 };
 use infergrid_journal::{Answer, Journal, JournalError, Order, Placed};
 use infergrid_primitives::{AccountBytes, Balance, BlockNumber, Hash, TaskId, request::Assurance};
@@ -74,15 +74,20 @@ pub(crate) struct Shared {
 	pub(crate) receipts: Receipts,
 	pub(crate) adoption: Adoption,
 	terms: Terms,
-	queue: Queue,
-	/// Orders under way, by their requests. An entry goes with its last follower and its custodian.
+	queues: Queues,
+	/// Orders under way, by their requests.
 	running: Mutex<HashMap<Hash, watch::Sender<Progress>>>,
 }
 
 impl Shared {
-	/// Lets an order be found by its request.
+	/// Lets an order be found by a request.
 	pub(crate) fn enter(&self, request_id: Hash, progress: &watch::Sender<Progress>) {
 		self.running().insert(request_id, progress.clone());
+	}
+
+	/// Forgets a request that is under way no more.
+	pub(crate) fn leave(&self, request_id: &Hash) {
+		self.running().remove(request_id);
 	}
 
 	pub(crate) fn assurance(&self, asked: Assurance) -> Assurance {
@@ -96,7 +101,7 @@ impl Shared {
 	pub(crate) async fn quote(
 		&self,
 		request: &OrderRequest,
-		attempt: usize,
+		turn: Turn,
 	) -> Result<(Quote, InQueue), OrderError> {
 		let situation = self.ledger.situation(&request.profile).await;
 		let situation = situation.map_err(|error| {
@@ -104,8 +109,9 @@ impl Shared {
 			OrderError::ChainUnavailable
 		})?;
 		let situation = situation.ok_or(OrderError::NoMiner)?;
-		self.queue
-			.enter(|queued| quote(&situation, request, attempt, (&self.terms, queued)))
+		self.queues.enter(&request.profile, |queued| {
+			quote(&situation, request, turn, (&self.terms, queued))
+		})
 	}
 
 	fn running(&self) -> MutexGuard<'_, HashMap<Hash, watch::Sender<Progress>>> {
@@ -145,7 +151,7 @@ impl Payer {
 				receipts,
 				adoption: Adoption::default(),
 				terms,
-				queue: Queue::default(),
+				queues: Queues::default(),
 				running: Mutex::default(),
 			}),
 			custodians: TaskTracker::new(),
@@ -192,8 +198,9 @@ impl Payer {
 			shared: self.shared.clone(),
 			request,
 			progress: progress.clone(),
+			ids: Mutex::default(),
 		};
-		let (stop, shared) = (self.stop.clone(), self.shared.clone());
+		let stop = self.stop.clone();
 		self.custodians.spawn(async move {
 			let work = async {
 				match task {
@@ -212,10 +219,6 @@ impl Payer {
 				}
 				cut
 			});
-			let placement = progress.borrow().placement;
-			if let Some(placement) = placement {
-				shared.running().remove(&placement.request_id);
-			}
 		});
 	}
 
@@ -227,7 +230,14 @@ impl Payer {
 			.get(request_id)
 			.map(watch::Sender::subscribe);
 		if let Some(following) = running {
-			return Ok(Some(Kept::Running(Following(following))));
+			let complete = match &following.borrow().end {
+				Some(Ok(answer)) => Some(answer.clone()),
+				_ => None,
+			};
+			return Ok(Some(match complete {
+				Some(answer) => Kept::Complete(answer),
+				None => Kept::Running(Following(following)),
+			}));
 		}
 		let id = *request_id;
 		let kept = self
@@ -254,33 +264,52 @@ impl Payer {
 		let mut follower = Follower::new(chain, stop);
 		let mut over = None;
 		while let Some(step) = follower.next().await? {
-			match step {
-				Step::Rescan(view) => {
-					let now = view.block().number;
-					over.get_or_insert(now.saturating_add(MORTALITY + 1));
-					if !unplaced.is_empty() || !self.shared.adoption.is_empty() {
-						for (id, task) in persist(|| view.tasks()).await? {
-							self.adopt(&mut unplaced, id, task).await?;
-						}
-					}
-					self.prune(now).await?;
+			match self.note(step, &mut unplaced, &mut over).await {
+				// What was to be read is forgotten: the present state tells all.
+				Err(PayerError::Chain(error)) if error.advice() == Advice::Skip => {
+					tracing::warn!(%error, "reading the state anew");
+					follower.rescan();
 				}
-				Step::Block(view, events) => {
-					let now = view.block().number;
-					self.shared.receipts.note(now, &events);
-					self.submitted(&mut unplaced, &view, &events).await?;
-					if over.is_some_and(|over| now >= over) {
-						for (nonce, _) in unplaced.drain() {
-							tracing::info!(order.nonce = nonce, "an order never came to the chain");
-							self.shared
-								.journal
-								.run(move |journal| journal.close_order(nonce, now))
-								.await?;
-						}
+				noted => noted?,
+			}
+		}
+		Ok(())
+	}
+
+	/// Notes what happened to the payer's tasks. Orders in `unplaced` cannot come any more after block
+	/// `over`.
+	async fn note(
+		&self,
+		step: Step,
+		unplaced: &mut HashMap<u64, Order>,
+		over: &mut Option<BlockNumber>,
+	) -> Result<(), PayerError> {
+		match step {
+			Step::Rescan(view) => {
+				let now = view.block().number;
+				over.get_or_insert(now.saturating_add(MORTALITY + 1));
+				if !unplaced.is_empty() || !self.shared.adoption.is_empty() {
+					for (id, task) in persist(|| view.tasks()).await? {
+						self.adopt(unplaced, id, task).await?;
 					}
-					if now.is_multiple_of(PRUNE_EVERY) {
-						self.prune(now).await?;
+				}
+				self.prune(now).await?;
+			}
+			Step::Block(view, events) => {
+				let now = view.block().number;
+				self.shared.receipts.note(now, &events);
+				self.submitted(unplaced, &view, &events).await?;
+				if over.is_some_and(|over| now >= over) {
+					for (nonce, _) in unplaced.drain() {
+						tracing::info!(order.nonce = nonce, "an order never came to the chain");
+						self.shared
+							.journal
+							.run(move |journal| journal.close_order(nonce, now))
+							.await?;
 					}
+				}
+				if now.is_multiple_of(PRUNE_EVERY) {
+					self.prune(now).await?;
 				}
 			}
 		}
@@ -307,7 +336,7 @@ impl Payer {
 	}
 
 	async fn resume(&self, nonce: u64, order: Order, placed: Placed) -> Result<(), PayerError> {
-		let task = persist(|| self.shared.ledger.task(placed.task)).await?;
+		let task = persist_latest(|| self.shared.ledger.task(placed.task)).await?;
 		let open = task.filter(|task| {
 			matches!(
 				task.status,

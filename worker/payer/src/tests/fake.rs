@@ -25,6 +25,7 @@ use infergrid_swarm::{InferRequest, NodeSecret, PeerAddress};
 use std::{
 	collections::{HashMap, VecDeque},
 	sync::{Arc, Mutex, MutexGuard},
+	time::Duration,
 };
 use tokio::sync::watch;
 
@@ -98,6 +99,10 @@ pub(crate) struct State {
 	/// How the next submissions end; the order is on chain all the same where the flag says so.
 	pub(crate) refusals: VecDeque<(SubmitError, bool)>,
 	pub(crate) cancelled: Vec<TaskId>,
+	/// Whether cancellations never come on chain.
+	pub(crate) cancels_hang: bool,
+	/// Whether the connection is gone for good.
+	pub(crate) closed: bool,
 	pub(crate) orders: Vec<TaskOrder>,
 }
 
@@ -140,9 +145,10 @@ impl FakeLedger {
 	}
 
 	pub(crate) fn deliver(&self, task: TaskId, miner: u8) {
+		let n_out = self.state().tasks[&task].request.params.max_tokens;
 		let status = TaskStatus::Delivered {
 			miner: [miner; 32],
-			fee: 1,
+			fee: price(1_000).fee(PROMPT.len() as u32, n_out),
 			assigned_at: 1,
 			audit: 1,
 		};
@@ -201,6 +207,9 @@ impl Ledger for FakeLedger {
 	}
 
 	async fn reach(&self, block: BlockNumber) -> Result<(), ReadError> {
+		if self.state().closed {
+			return Err(ReadError::Closed);
+		}
 		let mut finalized = self.finalized.subscribe();
 		let reached = finalized.wait_for(|reached| *reached >= block).await;
 		reached.map(drop).map_err(|_| ReadError::Closed)
@@ -211,6 +220,9 @@ impl Ledger for FakeLedger {
 	}
 
 	async fn task(&self, task: TaskId) -> Result<Option<Task>, ReadError> {
+		if self.state().closed {
+			return Err(ReadError::Closed);
+		}
 		Ok(self.state().tasks.get(&task).cloned())
 	}
 
@@ -244,11 +256,25 @@ impl Ledger for FakeLedger {
 		}
 	}
 
+	async fn find(&self, nonce: u64) -> Result<Option<TaskId>, ReadError> {
+		let state = self.state();
+		let mut tasks = state.tasks.iter();
+		let found = tasks.find(|(_, task)| task.request.user_nonce == nonce);
+		Ok(found.map(|(id, _)| *id))
+	}
+
 	async fn cancel(&self, task: TaskId) -> Result<(), SubmitError> {
+		if self.state().cancels_hang {
+			std::future::pending::<()>().await;
+		}
 		let mut state = self.state();
 		state.cancelled.push(task);
 		match &state.tasks[&task].status {
-			TaskStatus::Queued => Ok(()),
+			TaskStatus::Queued => {
+				let task = state.tasks.get_mut(&task).unwrap();
+				task.status = TaskStatus::Refunded(RefundReason::Cancelled);
+				Ok(())
+			}
 			_ => Err(SubmitError::TooLate {
 				call: "Tasks.cancel".into(),
 				by: 1,
@@ -376,6 +402,8 @@ pub(crate) async fn scene() -> Scene {
 			tasks: HashMap::new(),
 			refusals: VecDeque::new(),
 			cancelled: Vec::new(),
+			cancels_hang: false,
+			closed: false,
 			orders: Vec::new(),
 		}),
 	});
@@ -404,20 +432,33 @@ impl Scene {
 
 	/// Waits until the order number `task` is on chain.
 	pub(crate) async fn placed(&self, task: TaskId) {
-		while !self.ledger.state().tasks.contains_key(&task) {
-			tokio::task::yield_now().await;
-			tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-		}
+		come_true(|| self.ledger.state().tasks.contains_key(&task)).await;
 	}
+}
+
+/// How long a test waits for anything, in the time that it makes itself.
+pub(crate) const LIMIT: Duration = Duration::from_secs(900);
+
+/// Waits until `fact` holds.
+pub(crate) async fn come_true(fact: impl Fn() -> bool) {
+	let waiting = async {
+		while !fact() {
+			tokio::time::sleep(Duration::from_millis(100)).await;
+		}
+	};
+	tokio::time::timeout(LIMIT, waiting).await.unwrap();
 }
 
 /// Waits until what is known of an order fits.
 pub(crate) async fn until(following: &mut Following, fits: impl Fn(&Progress) -> bool) -> Progress {
-	loop {
-		let progress = following.now();
-		if fits(&progress) {
-			return progress;
+	let waiting = async {
+		loop {
+			let progress = following.now();
+			if fits(&progress) {
+				return progress;
+			}
+			assert!(following.changed().await, "the order has ended");
 		}
-		assert!(following.changed().await, "the order has ended");
-	}
+	};
+	tokio::time::timeout(LIMIT, waiting).await.unwrap()
 }
