@@ -172,7 +172,9 @@ fn every_cheat_is_found() -> Result<()> {
 	let profile = profile(&demo_model())?;
 	let forge = Forge::new(&demo_model(), &cheap_model())?;
 	let mut found: BTreeMap<String, (u32, u32)> = BTreeMap::new();
-	for job in jobs(&forge, &profile)?.iter().step_by(3) {
+	let jobs = jobs(&forge, &profile)?;
+	// Two of three, as many at each temperature.
+	for (_, job) in jobs.iter().enumerate().filter(|(n, _)| n % 3 != 1) {
 		for style in Style::CHEATS {
 			let Some(claim) = forge.answer(style, &job.order)? else {
 				continue;

@@ -288,6 +288,9 @@ impl From<CheckpointError> for ApiError {
 			CheckpointError::Tokenizer(TokenizerError::Encode { .. }) => {
 				Self::new(Kind::InvalidValue, "The prompt cannot be tokenized.")
 			}
+			CheckpointError::Tokenizer(error @ TokenizerError::Control) => {
+				Self::about(Kind::InvalidValue, "messages", error.to_string())
+			}
 			error => Self::internal(&error),
 		}
 	}

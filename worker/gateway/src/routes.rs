@@ -117,8 +117,11 @@ async fn chat(
 	let model = gateway.model(&common.model).await?;
 	let place = gateway.places.answer()?;
 	let checkpoint = model.checkpoint.clone();
-	let prompt =
-		blocking(move || Ok(checkpoint.encode_chat(&messages, &RenderOptions::default())?)).await?;
+	let options = RenderOptions {
+		now: i64::try_from(now()).ok(),
+		..RenderOptions::default()
+	};
+	let prompt = blocking(move || Ok(checkpoint.encode_chat(&messages, &options)?)).await?;
 	gateway
 		.complete::<Chat>(common, model, (prompt, "messages", None), (place, caller))
 		.await
