@@ -180,6 +180,15 @@ pub struct Shares {
 	pub treasury: Balance,
 }
 
+impl Shares {
+	/// The fee of which they are the shares.
+	pub fn total(&self) -> Balance {
+		self.miner
+			.saturating_add(self.creator)
+			.saturating_add(self.treasury)
+	}
+}
+
 /// Splits fees. The three shares sum to the fee to the planck.
 pub trait FeeSplit<AccountId, Reason> {
 	/// What a failed payment says.

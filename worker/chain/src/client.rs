@@ -229,11 +229,6 @@ impl Blocks {
 	pub fn behind(&self) -> BlockNumber {
 		(self.chain.finalized() + 1).saturating_sub(self.next)
 	}
-
-	/// Goes on at block `number`.
-	pub fn skip_to(&mut self, number: BlockNumber) {
-		self.next = self.next.max(number);
-	}
 }
 
 const RESUBSCRIBE_PAUSE: Duration = Duration::from_millis(500);

@@ -38,8 +38,20 @@ impl Follower {
 		}
 	}
 
-	/// Begins anew: what is to be read next may be forgotten already.
-	pub fn rescan(&mut self) {
+	/// After a read at the last step failed with `error`: if the node has forgotten that state, the next
+	/// step is a rescan, as the present state tells all. Any other error comes back.
+	pub fn read_anew(&mut self, error: ReadError) -> Result<(), ReadError> {
+		match error.advice() {
+			Advice::Skip => {
+				tracing::warn!(%error, "reading the state anew");
+				self.rescan();
+				Ok(())
+			}
+			Advice::Retry | Advice::Die => Err(error),
+		}
+	}
+
+	fn rescan(&mut self) {
 		self.blocks = None;
 		self.taken = None;
 	}
@@ -66,11 +78,8 @@ impl Follower {
 			}
 			match self.attempt().await {
 				Ok(step) => return Ok(step),
-				Err(error) if error.advice() == Advice::Skip => {
-					tracing::warn!(%error, "reading the state anew");
-					self.rescan();
-				}
-				Err(error) => pause(error).await?,
+				Err(error) if error.advice() == Advice::Retry => pause(error).await,
+				Err(error) => self.read_anew(error)?,
 			}
 		}
 	}
@@ -92,27 +101,40 @@ impl Follower {
 	}
 }
 
-/// Reads until the chain answers, or the answer shows that it never will: of a state that the node has
-/// forgotten, for instance.
-pub async fn persist<T, F>(mut read: impl FnMut() -> F) -> Result<T, ReadError>
+/// Reads a certain state until the chain answers, or the answer shows that it never will: where the node
+/// has forgotten that state, for instance.
+pub async fn persist<T, F>(read: impl FnMut() -> F) -> Result<T, ReadError>
+where
+	F: Future<Output = Result<T, ReadError>>,
+{
+	persist_while(read, |advice| advice == Advice::Retry).await
+}
+
+/// Reads the present state, whichever that is by then, until the chain answers. That the node has
+/// forgotten a state is no end: the next read is of a later one.
+pub async fn persist_latest<T, F>(read: impl FnMut() -> F) -> Result<T, ReadError>
+where
+	F: Future<Output = Result<T, ReadError>>,
+{
+	persist_while(read, |advice| advice != Advice::Die).await
+}
+
+async fn persist_while<T, F>(
+	mut read: impl FnMut() -> F,
+	goes_on: fn(Advice) -> bool,
+) -> Result<T, ReadError>
 where
 	F: Future<Output = Result<T, ReadError>>,
 {
 	loop {
 		match read().await {
-			Ok(value) => return Ok(value),
-			Err(error) => pause(error).await?,
+			Err(error) if goes_on(error.advice()) => pause(error).await,
+			read => return read,
 		}
 	}
 }
 
-async fn pause(error: ReadError) -> Result<(), ReadError> {
-	match error.advice() {
-		Advice::Retry => {
-			tracing::warn!(%error, "the chain does not answer, trying again");
-			tokio::time::sleep(RETRY_PAUSE).await;
-			Ok(())
-		}
-		Advice::Skip | Advice::Die => Err(error),
-	}
+async fn pause(error: ReadError) {
+	tracing::warn!(%error, "the chain does not answer, trying again");
+	tokio::time::sleep(RETRY_PAUSE).await;
 }

@@ -29,7 +29,7 @@ pub use calls::{Call, TaskInput, TaskOrder};
 pub use client::{BlockId, Blocks, Chain};
 pub use error::{Advice, ConnectError, ReadError, Refusal, SubmitError};
 pub use events::{Event, event};
-pub use follow::{Follower, Step, persist};
+pub use follow::{Follower, Step, persist, persist_latest};
 pub use infergrid_keys::{Key, KeyError, address, parse_address, verify};
 pub use pairing::{PairingError, operator};
 pub use profiles::{ProfileError, Served, find_profile, parse_hash};

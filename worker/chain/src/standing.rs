@@ -1,13 +1,11 @@
 //! Whether the chain lets an operator work, and what to do where it does not.
 
 use crate::{ReadError, View};
-use infergrid_primitives::{AccountBytes, Balance, Hash, WorkerKey, market::Role};
+use infergrid_primitives::{AIT, AccountBytes, Balance, Hash, WorkerKey, market::Role};
 use std::{
 	fmt,
 	time::{Duration, Instant},
 };
-
-const PLANCKS_PER_AIT: f64 = 1e12;
 
 /// How an operator stands in one role for one profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,7 +46,7 @@ impl Standing {
 
 impl fmt::Display for Standing {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		let ait = |plancks: &Balance| *plancks as f64 / PLANCKS_PER_AIT;
+		let ait = |plancks: &Balance| *plancks as f64 / AIT as f64;
 		match self {
 			Self::Good => f.write_str("in good standing"),
 			Self::Unpaired => f.write_str(

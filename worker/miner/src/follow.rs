@@ -2,7 +2,7 @@
 //! them again.
 
 use crate::{MinerError, jobs::Job, miner::Miner};
-use infergrid_chain::{Advice, Chain, Event, Follower, Step, Task, TaskStatus, View, persist};
+use infergrid_chain::{Chain, Event, Follower, Step, Task, TaskStatus, View, persist};
 use infergrid_primitives::{BlockNumber, TaskId};
 use std::{collections::HashSet, sync::Arc};
 use tokio::task::JoinSet;
@@ -38,10 +38,8 @@ impl Miner {
 				Some(Step::Block(view, events)) => self.react(&view, events).await,
 			};
 			let begun = match begun {
-				// What was to be read is forgotten: the present state tells all.
-				Err(MinerError::Chain(error)) if error.advice() == Advice::Skip => {
-					tracing::warn!(%error, "reading the state anew");
-					follower.rescan();
+				Err(MinerError::Chain(error)) => {
+					follower.read_anew(error)?;
 					continue;
 				}
 				begun => begun?,

@@ -1,6 +1,6 @@
 //! What a miner counts. Everything is registered at zero.
 
-use infergrid_primitives::Balance;
+use infergrid_primitives::{AIT, Balance};
 use prometheus_client::{
 	metrics::{counter::Counter, gauge::Gauge, histogram::Histogram},
 	registry::{Registry, Unit},
@@ -8,8 +8,6 @@ use prometheus_client::{
 use std::{sync::atomic::AtomicU64, time::Duration};
 
 const ANSWER_SECONDS: [f64; 9] = [0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0];
-const PLANCKS_PER_AIT: f64 = 1e12;
-
 /// A miner's numbers. Clones share them.
 #[derive(Clone, Debug)]
 pub struct MinerMetrics {
@@ -131,11 +129,11 @@ impl MinerMetrics {
 	}
 
 	pub(crate) fn paid(&self, amount: Balance) {
-		self.earned.inc_by(amount as f64 / PLANCKS_PER_AIT);
+		self.earned.inc_by(amount as f64 / AIT as f64);
 	}
 
 	pub(crate) fn slashed(&self, amount: Balance) {
-		self.slashed.inc_by(amount as f64 / PLANCKS_PER_AIT);
+		self.slashed.inc_by(amount as f64 / AIT as f64);
 	}
 
 	pub(crate) fn standing(&self, good: bool) {

@@ -8,7 +8,7 @@ use crate::{
 	jobs::{Job, Prompt},
 	miner::Miner,
 };
-use infergrid_chain::{Advice, persist};
+use infergrid_chain::{Advice, persist_latest};
 use infergrid_journal::Delivery;
 use infergrid_primitives::{
 	BlockNumber, Hash,
@@ -125,7 +125,7 @@ impl Miner {
 		let genesis = self.ledger.genesis();
 		let request_id = request.id(&genesis);
 		let assigned_at = job.window.assigned_at;
-		let anchor = persist(|| self.ledger.block_hash(assigned_at)).await?;
+		let anchor = persist_latest(|| self.ledger.block_hash(assigned_at)).await?;
 		let seed = sampler_seed(&genesis, &request_id, &anchor, &request.profile);
 		let generation = self.generate(job, &prompt, seed).await?;
 		let (receipt, opening) = self.receipt(job, request_id, prompt, generation)?;
@@ -193,13 +193,13 @@ impl Miner {
 			let last = job.window.due.saturating_sub(DELIVERY_MARGIN);
 			return tokio::select! {
 				prompt = job.prompt() => Ok(prompt),
-				reached = persist(|| self.ledger.reach(last)) => {
+				reached = persist_latest(|| self.ledger.reach(last)) => {
 					reached?;
 					Err(Unanswered::NoPrompt)
 				},
 			};
 		}
-		let text = persist(|| self.ledger.prompt(job.id)).await?;
+		let text = persist_latest(|| self.ledger.prompt(job.id)).await?;
 		let text = text.ok_or(Unanswered::Lost)?;
 		let text = String::from_utf8(text).map_err(|_| Unanswered::Prompt)?;
 		match self.compute.encode_inline(text).await {
@@ -288,7 +288,7 @@ impl Miner {
 
 	/// Whether the chain has this receipt for the task.
 	async fn stands(&self, job: &Job, delivery: &Delivery) -> Result<bool, MinerError> {
-		let receipt = persist(|| self.ledger.receipt(job.id)).await?;
+		let receipt = persist_latest(|| self.ledger.receipt(job.id)).await?;
 		Ok(receipt.is_some_and(|receipt| receipt == delivery.receipt))
 	}
 }

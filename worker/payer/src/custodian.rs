@@ -7,12 +7,11 @@
 
 use crate::{
 	exchange::{Fee, Interrupted, Owing},
-	ledger::persist_latest,
 	order::{Money, OrderError, OrderRequest, Placement, Progress, Stage},
 	payer::Shared,
 	quote::{InQueue, Turn},
 };
-use infergrid_chain::{ReadError, RefundReason, TaskStatus};
+use infergrid_chain::{ReadError, RefundReason, TaskStatus, persist_latest};
 use infergrid_journal::Answer;
 use infergrid_keys::address;
 use infergrid_primitives::{
@@ -181,9 +180,8 @@ impl Custodian {
 	}
 
 	async fn close(&self, task: &Task) {
-		let (nonce, now) = (task.nonce, self.shared.ledger.finalized());
-		let close = move |journal: &infergrid_journal::Journal| journal.close_order(nonce, now);
-		if let Err(error) = self.shared.journal.run(close).await {
+		let now = self.shared.ledger.finalized();
+		if let Err(error) = self.shared.close_order(task.nonce, now).await {
 			tracing::error!(%error, "an order cannot be closed");
 		}
 	}
@@ -223,7 +221,7 @@ impl Custodian {
 				},
 				Some(TaskStatus::Settled { miner, shares }) => Owing {
 					miner,
-					fee: Fee::Taken(shares.miner + shares.creator + shares.treasury),
+					fee: Fee::Taken(shares.total()),
 				},
 				Some(TaskStatus::Refunded(reason)) => {
 					tracing::warn!(task = task.id, ?reason, "the money came back");

@@ -12,7 +12,7 @@ use infergrid_primitives::{
 	market::Price,
 	request::{Receipt, commit_tokens},
 };
-use infergrid_swarm::{InferRequest, PeerAddress, PeerId};
+use infergrid_swarm::{InferRequest, PeerAddress};
 
 /// Who owes the answer, and what for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,11 +59,8 @@ impl Custodian {
 			.await
 			.map_err(broken)?
 			.ok_or_else(|| Interrupted::Broken("the miner has withdrawn its offer".into()))?;
-		let to = PeerAddress {
-			peer: PeerId::from_bytes(&offer.terms.peer)
-				.map_err(|error| Interrupted::Broken(error.to_string()))?,
-			address: String::from_utf8_lossy(&offer.terms.address).into_owned(),
-		};
+		let to = PeerAddress::from_bytes(&offer.terms.peer, &offer.terms.address)
+			.map_err(|error| Interrupted::Broken(error.to_string()))?;
 		let key = shared.ledger.key();
 		let genesis = shared.ledger.genesis();
 		let request = InferRequest {

@@ -3,19 +3,17 @@
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
 use infergrid_chain::{
-	Advice, Call, Chain, Event, Offer, ReadError, SubmitError, Submitter, Task, TaskOrder,
-	TaskRules, View,
+	Call, Chain, Event, Offer, ReadError, SubmitError, Submitter, Task, TaskOrder, TaskRules, View,
 };
 use infergrid_keys::Key;
 use infergrid_primitives::{
 	AccountBytes, Balance, BlockNumber, Hash, TaskId, WorkerKey, market::Role, model::Profile,
 };
-use std::{collections::HashMap, fmt, future::Future, time::Duration};
+use std::{collections::HashMap, fmt};
 use tokio::sync::Mutex;
 
 /// Reads under way at once.
 const READS: usize = 16;
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// What an order for a profile meets.
 #[derive(Clone, Debug)]
@@ -26,15 +24,6 @@ pub struct Situation {
 	pub rules: TaskRules,
 	/// Who offers it, has the bond for it and takes tasks.
 	pub offers: Vec<(AccountBytes, Offer)>,
-}
-
-/// A task that was put on chain.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Placing {
-	/// The task.
-	pub task: TaskId,
-	/// The finalized block that holds it.
-	pub block: BlockNumber,
 }
 
 /// The finalized chain, and the way into it. Implemented over a node, and by a fake in tests.
@@ -69,30 +58,13 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
 	async fn free(&self) -> Result<Balance, ReadError>;
 
 	/// Puts a task on chain. [`SubmitError::Read`] means that it may still come.
-	async fn place(&self, order: &TaskOrder) -> Result<Placing, SubmitError>;
+	async fn place(&self, order: &TaskOrder) -> Result<TaskId, SubmitError>;
 
 	/// The task that the payer's order `nonce` has become.
 	async fn find(&self, nonce: u64) -> Result<Option<TaskId>, ReadError>;
 
 	/// Gets the money back for a task that nobody works on.
 	async fn cancel(&self, task: TaskId) -> Result<(), SubmitError>;
-}
-
-/// Reads the present state until the chain answers. A state that the node has forgotten is no end:
-/// the next read is of a later one.
-pub(crate) async fn persist_latest<T, F>(mut read: impl FnMut() -> F) -> Result<T, ReadError>
-where
-	F: Future<Output = Result<T, ReadError>>,
-{
-	loop {
-		match read().await {
-			Err(error) if error.advice() != Advice::Die => {
-				tracing::warn!(%error, "the chain does not answer, trying again");
-				tokio::time::sleep(RETRY_PAUSE).await;
-			}
-			read => return read,
-		}
-	}
 }
 
 /// A node, and the payer's extrinsics.
@@ -209,7 +181,7 @@ impl Ledger for Node {
 		Ok(self.chain().latest().await?.funds(&payer).await?.free)
 	}
 
-	async fn place(&self, order: &TaskOrder) -> Result<Placing, SubmitError> {
+	async fn place(&self, order: &TaskOrder) -> Result<TaskId, SubmitError> {
 		let included = self
 			.submitter
 			.submit(&Call::submit_task(order), None)
@@ -220,11 +192,7 @@ impl Ledger for Node {
 			_ => None,
 		});
 		// A call that succeeded has submitted a task: the state tells which.
-		let task = submitted.ok_or(ReadError::UnknownBlock(included.block.number))?;
-		Ok(Placing {
-			task,
-			block: included.block.number,
-		})
+		Ok(submitted.ok_or(ReadError::UnknownBlock(included.block.number))?)
 	}
 
 	async fn find(&self, nonce: u64) -> Result<Option<TaskId>, ReadError> {

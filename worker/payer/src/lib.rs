@@ -23,7 +23,7 @@ mod receipts;
 mod tests;
 
 pub use bid::{Bid, BidError, Choice, bid};
-pub use ledger::{Ledger, Node, Placing, Situation};
+pub use ledger::{Ledger, Node, Situation};
 pub use miners::{Miners, Part, Parts};
 pub use order::{Following, Money, OrderError, OrderRequest, Placement, Progress, Stage};
 pub use payer::{Kept, Payer, PayerError, Terms};

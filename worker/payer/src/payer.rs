@@ -3,14 +3,14 @@
 use crate::{
 	adoption::Adoption,
 	custodian::{Custodian, Task},
-	ledger::{Ledger, persist_latest},
+	ledger::Ledger,
 	miners::Miners,
 	order::{Following, OrderError, OrderRequest, Progress},
 	quote::{InQueue, Queues, Quote, Turn, quote},
 	receipts::{Account, Receipts},
 };
 use infergrid_chain::{
-	Advice, Chain, Event, Follower, MORTALITY, ReadError, Step, TaskStatus, View, persist,
+	Chain, Event, Follower, MORTALITY, ReadError, Step, TaskStatus, View, persist, persist_latest,
 };
 use infergrid_journal::{Answer, Journal, JournalError, Order, Placed};
 use infergrid_primitives::{AccountBytes, Balance, BlockNumber, Hash, TaskId, request::Assurance};
@@ -114,6 +114,17 @@ impl Shared {
 		})
 	}
 
+	/// Notes the end of an order.
+	pub(crate) async fn close_order(
+		&self,
+		nonce: u64,
+		now: BlockNumber,
+	) -> Result<(), JournalError> {
+		self.journal
+			.run(move |journal| journal.close_order(nonce, now))
+			.await
+	}
+
 	fn running(&self) -> MutexGuard<'_, HashMap<Hash, watch::Sender<Progress>>> {
 		self.running.lock().unwrap_or_else(PoisonError::into_inner)
 	}
@@ -168,6 +179,12 @@ impl Payer {
 	/// The payer's free money, in plancks.
 	pub async fn free(&self) -> Result<Balance, ReadError> {
 		self.shared.ledger.free().await
+	}
+
+	/// Whether somebody offers `profile` whose bond counts.
+	pub async fn is_served(&self, profile: &Hash) -> Result<bool, ReadError> {
+		let situation = self.shared.ledger.situation(profile).await?;
+		Ok(situation.is_some_and(|situation| !situation.offers.is_empty()))
 	}
 
 	/// Takes an order. It goes on whether or not it is followed; one that nobody follows is called off
@@ -265,11 +282,7 @@ impl Payer {
 		let mut over = None;
 		while let Some(step) = follower.next().await? {
 			match self.note(step, &mut unplaced, &mut over).await {
-				// What was to be read is forgotten: the present state tells all.
-				Err(PayerError::Chain(error)) if error.advice() == Advice::Skip => {
-					tracing::warn!(%error, "reading the state anew");
-					follower.rescan();
-				}
+				Err(PayerError::Chain(error)) => follower.read_anew(error)?,
 				noted => noted?,
 			}
 		}
@@ -302,10 +315,7 @@ impl Payer {
 				if over.is_some_and(|over| now >= over) {
 					for (nonce, _) in unplaced.drain() {
 						tracing::info!(order.nonce = nonce, "an order never came to the chain");
-						self.shared
-							.journal
-							.run(move |journal| journal.close_order(nonce, now))
-							.await?;
+						self.shared.close_order(nonce, now).await?;
 					}
 				}
 				if now.is_multiple_of(PRUNE_EVERY) {
@@ -345,10 +355,7 @@ impl Payer {
 		});
 		let Some(found) = open else {
 			let now = self.shared.ledger.finalized();
-			self.shared
-				.journal
-				.run(move |journal| journal.close_order(nonce, now))
-				.await?;
+			self.shared.close_order(nonce, now).await?;
 			return Ok(());
 		};
 		let request = OrderRequest {

@@ -2,11 +2,12 @@
 
 use crate::{
 	custodian::{Custodian, Task, unreadable},
-	ledger::{Placing, persist_latest},
 	order::OrderError,
 	quote::Quote,
 };
-use infergrid_chain::{Advice, MORTALITY, Refusal, SubmitError, TaskInput, TaskOrder};
+use infergrid_chain::{
+	Advice, MORTALITY, Refusal, SubmitError, TaskInput, TaskOrder, persist_latest,
+};
 use infergrid_journal::{Order, Placed};
 use infergrid_primitives::{
 	Hash, TaskId,
@@ -49,7 +50,7 @@ impl Custodian {
 		let waiting = shared.adoption.wait(nonce);
 		let placed = shared.ledger.place(&order).await;
 		let placed = match placed {
-			Ok(Placing { task, .. }) => Ok(Some(task)),
+			Ok(task) => Ok(Some(task)),
 			// The extrinsic may still come.
 			Err(SubmitError::Read(error)) => {
 				tracing::warn!(%error, order.nonce = nonce, "it is not known whether the order is on chain");

@@ -244,7 +244,7 @@ impl Entry {
 			}
 			TaskStatus::Settled { miner, shares } => {
 				self.miner = Some(miner);
-				let fee = shares.miner + shares.creator + shares.treasury;
+				let fee = shares.total();
 				Settlement::Settled { fee, shares }
 			}
 			TaskStatus::Refunded(reason) => Settlement::Refunded(reason),

@@ -82,6 +82,16 @@ pub struct PeerAddress {
 	pub address: String,
 }
 
+impl PeerAddress {
+	/// The peer and the address of an offer, in the bytes in which they stand on chain.
+	pub fn from_bytes(peer: &[u8], address: &[u8]) -> Result<Self, InvalidPeerId> {
+		Ok(Self {
+			peer: PeerId::from_bytes(peer)?,
+			address: String::from_utf8_lossy(address).into_owned(),
+		})
+	}
+}
+
 /// What is wrong with an address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

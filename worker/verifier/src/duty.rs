@@ -4,7 +4,7 @@
 //! that was committed.
 
 use crate::{Verifier, VerifierError, opening::Asked};
-use infergrid_chain::{Advice, Audit, Duty, Phase, SubmitError, TaskStatus, persist};
+use infergrid_chain::{Advice, Audit, Duty, Phase, SubmitError, TaskStatus, persist_latest};
 use infergrid_journal::Ballot;
 use infergrid_primitives::{
 	BlockNumber, Hash,
@@ -81,7 +81,7 @@ impl Verifier {
 
 	/// The round of the duty, while it runs.
 	async fn round(&self, duty: &Duty) -> Result<Option<Round>, VerifierError> {
-		let audit = persist(|| self.ledger.audit(duty.audit)).await?;
+		let audit = persist_latest(|| self.ledger.audit(duty.audit)).await?;
 		let Some(audit) = audit else {
 			return Ok(None);
 		};
@@ -115,7 +115,7 @@ impl Verifier {
 
 	/// The vote on a receipt; None if the chain has no task to vote on.
 	async fn examine(&self, duty: &Duty, round: &Round) -> Result<Option<Vote>, VerifierError> {
-		let work = persist(|| self.ledger.work(duty.task)).await?;
+		let work = persist_latest(|| self.ledger.work(duty.task)).await?;
 		let Some((task, receipt, inline)) = work else {
 			return Ok(None);
 		};
@@ -145,7 +145,7 @@ impl Verifier {
 			receipt,
 			inline: inline.map(|text| String::from_utf8_lossy(&text).into_owned()),
 			profile: self.served.profile.clone(),
-			anchor: persist(|| self.ledger.block_hash(assigned_at)).await?,
+			anchor: persist_latest(|| self.ledger.block_hash(assigned_at)).await?,
 			opening,
 			randomness: round.randomness,
 			audit: duty.audit,
@@ -166,7 +166,7 @@ impl Verifier {
 			let deadline = Instant::now() + self.block_time.saturating_mul(blocks);
 			let judged = tokio::select! {
 				judged = self.compute.verify(examination.clone(), Some(deadline)) => judged,
-				late = persist(|| self.ledger.reach(last)) => {
+				late = persist_latest(|| self.ledger.reach(last)) => {
 					late?;
 					Err(ComputeError::TooLate)
 				},
@@ -205,7 +205,7 @@ impl Verifier {
 		let commitment = ballot
 			.vote
 			.commitment(&genesis, duty.audit, &self.operator, &ballot.salt);
-		let committed = || persist(|| self.ledger.commitment(duty.audit, &self.operator));
+		let committed = || persist_latest(|| self.ledger.commitment(duty.audit, &self.operator));
 		let mut found = committed().await?;
 		if found.is_none() {
 			let send = || self.ledger.commit(duty.audit, &commitment, until);
@@ -228,7 +228,7 @@ impl Verifier {
 	async fn reveal(&self, duty: &Duty, ballot: &Ballot) -> Result<(), VerifierError> {
 		let mut next = self.ledger.finalized();
 		loop {
-			persist(|| self.ledger.reach(next)).await?;
+			persist_latest(|| self.ledger.reach(next)).await?;
 			next = self.ledger.finalized().max(next).saturating_add(1);
 			let Some(round) = self.round(duty).await? else {
 				return Ok(());
@@ -236,7 +236,7 @@ impl Verifier {
 			if !round.revealing {
 				continue;
 			}
-			if persist(|| self.ledger.has_voted(duty.audit, &self.operator)).await? {
+			if persist_latest(|| self.ledger.has_voted(duty.audit, &self.operator)).await? {
 				return Ok(());
 			}
 			let send = || {

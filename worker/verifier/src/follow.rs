@@ -34,7 +34,13 @@ impl Verifier {
 			};
 			let duties = match step {
 				None => return Ok(()),
-				Some(Step::Rescan(view)) => persist(|| view.duties(&self.operator)).await?,
+				Some(Step::Rescan(view)) => match persist(|| view.duties(&self.operator)).await {
+					Ok(duties) => duties,
+					Err(error) => {
+						follower.read_anew(error)?;
+						continue;
+					}
+				},
 				Some(Step::Block(view, events)) => {
 					let now = view.block().number;
 					if now.is_multiple_of(PRUNE_EVERY) {

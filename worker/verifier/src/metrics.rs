@@ -1,13 +1,11 @@
 //! What a verifier counts. Everything is registered at zero.
 
-use infergrid_primitives::{Balance, audit::Verdict};
+use infergrid_primitives::{AIT, Balance, audit::Verdict};
 use prometheus_client::{
 	metrics::{counter::Counter, gauge::Gauge},
 	registry::{Registry, Unit},
 };
 use std::sync::atomic::AtomicU64;
-
-const PLANCKS_PER_AIT: f64 = 1e12;
 
 /// A verifier's numbers. Clones share them.
 #[derive(Clone, Debug)]
@@ -90,7 +88,7 @@ impl VerifierMetrics {
 	}
 
 	pub(crate) fn slashed(&self, amount: Balance) {
-		self.slashed.inc_by(amount as f64 / PLANCKS_PER_AIT);
+		self.slashed.inc_by(amount as f64 / AIT as f64);
 	}
 
 	pub(crate) fn standing(&self, good: bool) {

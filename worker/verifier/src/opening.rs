@@ -1,9 +1,9 @@
 //! Getting the opening from the miner, and finding out whose fault it is if there is none.
 
 use crate::{AskError, Verifier, VerifierError, duty::Round};
-use infergrid_chain::{Duty, Offer, persist};
+use infergrid_chain::{Duty, Offer, persist_latest};
 use infergrid_primitives::{BlockNumber, request::Opening};
-use infergrid_swarm::{OpeningRequest, PeerAddress, PeerId};
+use infergrid_swarm::{OpeningRequest, PeerAddress};
 use std::time::Duration;
 
 /// Finalized blocks for which the miner is asked even by a verifier that comes late.
@@ -45,7 +45,7 @@ impl Verifier {
 		};
 		tokio::select! {
 			asked = asking => return asked,
-			late = persist(|| self.ledger.reach(give_up)) => late?,
+			late = persist_latest(|| self.ledger.reach(give_up)) => late?,
 		};
 		let withheld = match &last {
 			AskError::Refused(_) => true,
@@ -74,7 +74,8 @@ impl Verifier {
 	) -> Result<Result<Opening, AskError>, VerifierError> {
 		let work = &round.audit.work;
 		let before = round.audit.included_at;
-		let offer = persist(|| self.ledger.offer(&work.profile, &work.miner, before)).await?;
+		let offer =
+			persist_latest(|| self.ledger.offer(&work.profile, &work.miner, before)).await?;
 		let Some(to) = offer.as_ref().and_then(address) else {
 			return Ok(Err(AskError::Refused(
 				"it has withdrawn its offer, or gives no address".into(),
@@ -106,7 +107,7 @@ impl Verifier {
 		round: &Round,
 	) -> Result<Option<bool>, VerifierError> {
 		let work = &round.audit.work;
-		let offers = persist(|| self.ledger.offers(&work.profile)).await?;
+		let offers = persist_latest(|| self.ledger.offers(&work.profile)).await?;
 		let others = offers
 			.iter()
 			.filter(|(miner, _)| *miner != work.miner)
@@ -123,8 +124,5 @@ impl Verifier {
 }
 
 fn address(offer: &Offer) -> Option<PeerAddress> {
-	Some(PeerAddress {
-		peer: PeerId::from_bytes(&offer.terms.peer).ok()?,
-		address: String::from_utf8_lossy(&offer.terms.address).into_owned(),
-	})
+	PeerAddress::from_bytes(&offer.terms.peer, &offer.terms.address).ok()
 }

@@ -1,7 +1,7 @@
 //! The verifier's place in the list of its profile, and what stands in its way said aloud.
 
 use crate::{Verifier, VerifierError};
-use infergrid_chain::{Call, Complaint, Submitter, persist};
+use infergrid_chain::{Call, Complaint, Submitter, persist_latest};
 use infergrid_primitives::market::Role;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -18,11 +18,14 @@ impl Verifier {
 	) -> Result<(), VerifierError> {
 		let mut complaint = Complaint::new("the chain draws this verifier for nothing");
 		loop {
-			let view = persist(|| submitter.chain().latest()).await?;
 			let worker = submitter.account();
 			let (operator, profile) = (&self.operator, &self.served.id);
-			let mut standing =
-				persist(|| view.standing(Role::Verifier, operator, &worker, profile)).await?;
+			let mut standing = persist_latest(async || {
+				let view = submitter.chain().latest().await?;
+				view.standing(Role::Verifier, operator, &worker, profile)
+					.await
+			})
+			.await?;
 			if standing.is_mended_by_listing() {
 				match submitter.submit(&Call::stand(profile), None).await {
 					Ok(_) => standing = infergrid_chain::Standing::Good,

@@ -1,8 +1,7 @@
 //! A chain and miners that do what a test says, and a payer between them.
 
 use crate::{
-	Following, Ledger, Miners, OrderRequest, Part, Parts, Payer, Placing, Progress, Situation,
-	Terms,
+	Following, Ledger, Miners, OrderRequest, Part, Parts, Payer, Progress, Situation, Terms,
 };
 use async_trait::async_trait;
 use futures::StreamExt;
@@ -240,7 +239,7 @@ impl Ledger for FakeLedger {
 		Ok(1)
 	}
 
-	async fn place(&self, order: &TaskOrder) -> Result<Placing, SubmitError> {
+	async fn place(&self, order: &TaskOrder) -> Result<TaskId, SubmitError> {
 		self.state().orders.push(order.clone());
 		let refusal = self.state().refusals.pop_front();
 		match refusal {
@@ -249,10 +248,7 @@ impl Ledger for FakeLedger {
 				Err(error)
 			}
 			Some((error, false)) => Err(error),
-			None => Ok(Placing {
-				task: self.submit(order),
-				block: self.finalized(),
-			}),
+			None => Ok(self.submit(order)),
 		}
 	}
 
