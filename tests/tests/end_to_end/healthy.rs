@@ -25,7 +25,7 @@ async fn clients_are_served_and_every_door_refuses_what_it_should() -> Result<()
 async fn all(grid: &Grid) -> Result<()> {
 	let chain = grid.chain();
 	let [payer, other, streaming, _] = PAYERS;
-	let parts: [(&'static str, LocalBoxFuture<'_, Result<()>>); 8] = [
+	let parts: [(&'static str, LocalBoxFuture<'_, Result<()>>); 9] = [
 		("a chat", Box::pin(clients::chat(grid))),
 		("the Polkadot.js client", Box::pin(clients::polkadot(grid))),
 		(
@@ -36,6 +36,7 @@ async fn all(grid: &Grid) -> Result<()> {
 			"the OpenAI SDK for Python",
 			Box::pin(clients::openai_python(grid)),
 		),
+		("directories", Box::pin(doors::directories::refuse(grid))),
 		("HTTP", Box::pin(doors::http::refuses(grid))),
 		("JSON-RPC", Box::pin(doors::rpc::refuses(grid))),
 		(

@@ -6,8 +6,8 @@ use crate::{
 	enrol,
 	failure::Failure,
 	market::GridMarket,
-	mine::metrics_server,
 	settings::{self, Common},
+	worker::metrics_server,
 };
 use anyhow::anyhow;
 use clap::Args;

@@ -27,6 +27,7 @@ mod settings;
 mod stake;
 mod status;
 mod verify;
+mod worker;
 
 pub use cli::run;
 

@@ -3,16 +3,14 @@
 use crate::{
 	cli::Context,
 	crew::Crew,
-	engine, enrol,
 	failure::Failure,
-	mine::{WorkerArgs, WorkerSettings, metrics_server},
 	settings,
+	worker::{Enrolled, WorkerArgs, WorkerSettings, metrics_server},
 };
 use clap::Args;
-use infergrid_chain::{Chain, Options, Submitter, find_profile, persist};
+use infergrid_chain::Submitter;
 use infergrid_journal::DataDir;
-use infergrid_proof::Compute;
-use infergrid_swarm::{NodeSecret, Swarm, SwarmConfig};
+use infergrid_swarm::{Swarm, SwarmConfig};
 use infergrid_verifier::{Node, Position, Verifier, VerifierMetrics};
 use prometheus_client::registry::Registry;
 use std::{sync::Arc, time::Duration};
@@ -31,9 +29,8 @@ pub(crate) async fn run(args: VerifyArgs, context: Context) -> Result<(), Failur
 	if context.show_settings {
 		return settings::show(&settings);
 	}
-	let data = DataDir::take(&settings.data)?;
 	let started = tokio::select! {
-		started = start(&settings, &data) => started?,
+		started = start(&settings) => started?,
 		_ = context.stop.cancelled() => return Ok(()),
 	};
 	let Started {
@@ -41,6 +38,7 @@ pub(crate) async fn run(args: VerifyArgs, context: Context) -> Result<(), Failur
 		submitter,
 		swarm,
 		registry,
+		data: _data,
 	} = started;
 	let stop = context.stop;
 	let mut crew = Crew::new(stop.clone());
@@ -64,31 +62,30 @@ struct Started {
 	submitter: Submitter,
 	swarm: Swarm,
 	registry: Registry,
+	data: DataDir,
 }
 
-async fn start(settings: &WorkerSettings, data: &DataDir) -> Result<Started, Failure> {
-	let key = settings.key.key().map_err(Failure::config)?;
-	let engine = engine::start(&settings.model, settings.device()?).await?;
-	let chain = Chain::connect(Options::new(settings.common.node.clone())).await?;
-	let genesis = chain.genesis();
-	let journal = enrol::journal(data, &genesis, key.clone(), settings.new_journal)?;
-	let secret = NodeSecret::new(data.peer_secret()?);
-	let operator = infergrid_chain::operator(&chain, &key, settings.operator_key.as_ref()).await?;
-	let served = find_profile(&chain, &engine.model(), settings.profile.as_deref()).await?;
-	engine
-		.memory()
-		.check(served.profile.context.into())
-		.map_err(Failure::config)?;
-	let rules = persist(|| chain.latest()).await?.task_rules()?;
+async fn start(settings: &WorkerSettings) -> Result<Started, Failure> {
+	let Enrolled {
+		key,
+		submitter,
+		engine,
+		journal,
+		secret,
+		operator,
+		served,
+		rules,
+		data,
+	} = Enrolled::get(settings).await?;
 	// A verifier only calls: nobody needs to reach it.
-	let (handle, swarm) = Swarm::start(SwarmConfig::new(secret, Vec::new(), genesis), None).await?;
+	let config = SwarmConfig::new(secret, Vec::new(), submitter.chain().genesis());
+	let (handle, swarm) = Swarm::start(config, None).await?;
 	tracing::info!(
 		verifier.operator = %infergrid_keys::address(&operator),
 		model.profile = %hex::encode(served.id),
 		"verifying"
 	);
 	let mut registry = Registry::with_prefix("infergrid");
-	let submitter = Submitter::new(chain, key.clone());
 	let position = Position {
 		key,
 		operator,
@@ -103,5 +100,6 @@ async fn start(settings: &WorkerSettings, data: &DataDir) -> Result<Started, Fai
 		submitter,
 		swarm,
 		registry,
+		data,
 	})
 }

@@ -21,7 +21,6 @@ pub struct Owed {
 /// before that is over, and does not come back in time, is slashed for hiding an answer.
 pub async fn drain(
 	miner: &Miner,
-	chain: &Chain,
 	(submitter, served): (&Submitter, &Served),
 	limit: Duration,
 ) -> Result<Vec<Owed>, MinerError> {
@@ -41,7 +40,7 @@ pub async fn drain(
 			"stopping with tasks that are not delivered: their deadlines will be missed"
 		);
 	}
-	owed(&miner.journal, chain).await
+	owed(&miner.journal, submitter.chain()).await
 }
 
 /// The receipts in `journal` that may yet have to be opened.

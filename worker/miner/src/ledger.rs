@@ -53,25 +53,28 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
 /// A node, and the worker key's extrinsics.
 #[derive(Clone, Debug)]
 pub struct Node {
-	chain: Chain,
 	submitter: Submitter,
 }
 
 impl Node {
 	/// The chain behind `submitter`.
-	pub fn new(chain: Chain, submitter: Submitter) -> Self {
-		Self { chain, submitter }
+	pub fn new(submitter: Submitter) -> Self {
+		Self { submitter }
+	}
+
+	fn chain(&self) -> &Chain {
+		self.submitter.chain()
 	}
 
 	async fn view(&self) -> Result<View, ReadError> {
-		self.chain.latest().await
+		self.chain().latest().await
 	}
 }
 
 #[async_trait]
 impl Ledger for Node {
 	fn genesis(&self) -> Hash {
-		self.chain.genesis()
+		self.chain().genesis()
 	}
 
 	fn worker(&self) -> WorkerKey {
@@ -79,15 +82,15 @@ impl Ledger for Node {
 	}
 
 	fn finalized(&self) -> BlockNumber {
-		self.chain.finalized()
+		self.chain().finalized()
 	}
 
 	async fn reach(&self, block: BlockNumber) -> Result<(), ReadError> {
-		self.chain.blocks(block).next().await.map(drop)
+		self.chain().blocks(block).next().await.map(drop)
 	}
 
 	async fn block_hash(&self, block: BlockNumber) -> Result<Hash, ReadError> {
-		Ok(self.chain.block(block).await?.hash)
+		Ok(self.chain().block(block).await?.hash)
 	}
 
 	async fn task(&self, task: TaskId) -> Result<Option<Task>, ReadError> {

@@ -2,7 +2,7 @@
 
 use crate::metrics::MinerMetrics;
 use infergrid_chain::{
-	Call, Chain, Complaint, OfferTerms, ReadError, Served, SubmitError, Submitter, View, persist,
+	Call, Complaint, Offer, OfferTerms, ReadError, Served, SubmitError, Submitter, persist_latest,
 };
 use infergrid_primitives::{
 	AccountBytes,
@@ -33,9 +33,6 @@ pub enum OfferError {
 	/// The chain cannot be read.
 	#[error(transparent)]
 	Read(#[from] ReadError),
-	/// The chain does not take it.
-	#[error(transparent)]
-	Submit(#[from] SubmitError),
 	/// Another worker of the operator mines for the profile, or this one's data directory is not the
 	/// one with which it mined before.
 	#[error(
@@ -49,7 +46,6 @@ pub enum OfferError {
 /// Keeps one offer.
 #[derive(Debug)]
 pub struct OfferKeeper {
-	chain: Chain,
 	submitter: Submitter,
 	operator: AccountBytes,
 	served: Served,
@@ -69,7 +65,6 @@ impl OfferKeeper {
 		metrics: MinerMetrics,
 	) -> Self {
 		Self {
-			chain: submitter.chain().clone(),
 			submitter,
 			operator,
 			served,
@@ -81,16 +76,15 @@ impl OfferKeeper {
 
 	/// Puts the offer on chain for the first time. `replace` takes the place of another peer's.
 	pub async fn begin(&self, replace: bool) -> Result<(), OfferError> {
-		let view = persist(|| self.chain.latest()).await?;
-		let standing = persist(|| view.offer(&self.served.id, &self.operator)).await?;
-		let other = standing.is_some_and(|offer| offer.terms.peer != self.intent.peer);
+		let offer = self.standing_offer().await?;
+		let other = offer
+			.as_ref()
+			.is_some_and(|offer| offer.terms.peer != self.intent.peer);
 		if other && !replace {
 			return Err(OfferError::OtherPeer);
 		}
-		if let Err(error) = self.renew(&view).await {
-			// The watch repeats it, and tells when it is over.
-			tracing::error!(%error, "the chain does not take the offer");
-		}
+		// The watch repeats it, and tells when it is over.
+		self.renew(offer).await;
 		Ok(())
 	}
 
@@ -110,17 +104,17 @@ impl OfferKeeper {
 					tracing::info!(address = %*self.address.borrow(), "the address has changed");
 				},
 			}
-			let view = persist(|| self.chain.latest()).await?;
 			let worker = self.submitter.account();
 			let (operator, profile) = (&self.operator, &self.served.id);
-			let standing =
-				persist(|| view.standing(Role::Miner, operator, &worker, profile)).await?;
+			let standing = persist_latest(async || {
+				let view = self.submitter.chain().latest().await?;
+				view.standing(Role::Miner, operator, &worker, profile).await
+			})
+			.await?;
 			self.metrics.standing(standing.is_good());
 			complaint.tell(&standing);
-			if (standing.is_good() || standing.is_mended_by_listing())
-				&& let Err(error) = self.renew(&view).await
-			{
-				tracing::error!(%error, "the chain does not take the offer");
+			if standing.is_good() || standing.is_mended_by_listing() {
+				self.renew(self.standing_offer().await?).await;
 			}
 		}
 	}
@@ -133,20 +127,31 @@ impl OfferKeeper {
 			.map(drop)
 	}
 
-	/// Puts the offer on chain, unless it is there as it should be.
-	async fn renew(&self, view: &View) -> Result<(), OfferError> {
+	/// The operator's offer as it is on chain.
+	async fn standing_offer(&self) -> Result<Option<Offer>, ReadError> {
+		persist_latest(async || {
+			let view = self.submitter.chain().latest().await?;
+			view.offer(&self.served.id, &self.operator).await
+		})
+		.await
+	}
+
+	/// Puts the offer on chain, unless `standing` is as it should be.
+	async fn renew(&self, standing: Option<Offer>) {
 		let wanted = OfferTerms {
 			price: self.intent.price,
 			capacity: self.intent.capacity,
 			peer: self.intent.peer.clone(),
 			address: self.address.borrow().clone().into_bytes(),
 		};
-		let standing = persist(|| view.offer(&self.served.id, &self.operator)).await?;
 		if standing.is_some_and(|offer| offer.terms == wanted) {
-			return Ok(());
+			return;
 		}
 		let call = Call::set_offer(&self.served.id, &wanted);
-		self.submitter.submit(&call, None).await?;
+		if let Err(error) = self.submitter.submit(&call, None).await {
+			tracing::error!(%error, "the chain does not take the offer");
+			return;
+		}
 		tracing::info!(
 			offer.address = %String::from_utf8_lossy(&wanted.address),
 			offer.capacity = wanted.capacity,
@@ -154,6 +159,5 @@ impl OfferKeeper {
 			offer.price_output = wanted.price.output,
 			"the offer is on chain"
 		);
-		Ok(())
 	}
 }
