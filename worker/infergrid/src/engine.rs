@@ -25,11 +25,10 @@ pub(crate) async fn start(directory: &Path, device: Device) -> Result<Arc<Server
 	Ok(Arc::new(server))
 }
 
-/// The manifest of the model in `directory` for somebody who does not compute with it: by the published
-/// `manifest.json` beside the files, if there is one.
-pub(crate) fn known_manifest(directory: &Path) -> Result<Manifest, Failure> {
-	let checkpoint = Checkpoint::open(directory).map_err(Failure::config)?;
-	infergrid_checkpoint::known_manifest(directory, &checkpoint.config, LICENCE)
+/// The manifest of a model for somebody who does not compute with it: by the published `manifest.json`
+/// beside the files, if there is one.
+pub(crate) fn known_manifest(checkpoint: &Checkpoint) -> Result<Manifest, Failure> {
+	infergrid_checkpoint::known_manifest(&checkpoint.directory, &checkpoint.config, LICENCE)
 		.map_err(Failure::config)
 }
 

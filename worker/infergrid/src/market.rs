@@ -13,11 +13,7 @@ use infergrid_journal::Answer;
 use infergrid_keys::address;
 use infergrid_payer as payer;
 use infergrid_payer::{Following, Kept, OrderRequest, Payer, Stage};
-use infergrid_primitives::{
-	Balance, Hash,
-	market::{Price, Role},
-	model::Profile,
-};
+use infergrid_primitives::{Balance, Hash, market::Price, model::Profile};
 use std::{
 	collections::{HashMap, VecDeque},
 	ops::RangeInclusive,
@@ -56,7 +52,7 @@ impl GridMarket {
 		for directory in directories {
 			let checkpoint = Checkpoint::open(directory).map_err(Failure::config)?;
 			checkpoint.tokenizer().map_err(Failure::config)?;
-			let model = crate::engine::known_manifest(directory)?.id();
+			let model = crate::engine::known_manifest(&checkpoint)?.id();
 			tracing::info!(model = %hex::encode(model), directory = %directory.display(), "knows a model");
 			checkpoints.insert(model, Arc::new(checkpoint));
 		}
@@ -90,7 +86,6 @@ impl GridMarket {
 	}
 
 	async fn read_models(&self, view: &View) -> Result<Vec<Arc<Model>>, ReadError> {
-		let minimum = view.minimum_bond(Role::Miner)?;
 		let rules = view.task_rules()?;
 		let mut found = Vec::new();
 		for (id, profile) in view.profiles().await? {
@@ -100,7 +95,7 @@ impl GridMarket {
 			let Some(model) = view.model(&profile.model).await? else {
 				continue;
 			};
-			if model.retired_at.is_some() || !is_served(view, &id, minimum).await? {
+			if model.retired_at.is_some() || !self.payer.is_served(&id).await? {
 				continue;
 			}
 			let name = String::from_utf8_lossy(&model.info.name).into_owned();
@@ -157,17 +152,6 @@ impl GridMarket {
 		}
 		Ok((funds, problems))
 	}
-}
-
-/// Whether somebody offers the profile whose bond counts.
-async fn is_served(view: &View, profile: &Hash, minimum: Balance) -> Result<bool, ReadError> {
-	for (miner, offer) in view.offers(profile).await? {
-		let bond = view.bond(Role::Miner, &miner).await?;
-		if offer.terms.capacity > 0 && bond.is_some_and(|bond| bond.active >= minimum) {
-			return Ok(true);
-		}
-	}
-	Ok(false)
 }
 
 /// A model's suggestions in the units of the API; those out of range are left to its defaults.

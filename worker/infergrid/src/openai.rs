@@ -2,10 +2,9 @@
 
 use crate::failure::Failure;
 use anyhow::{Context, anyhow};
-use futures::StreamExt;
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// A miner is found, the prompt is sent and the answer begins in about 20 s; the gateway gives up
@@ -90,42 +89,25 @@ impl Client {
 			.post(format!("{}/v1/chat/completions", self.url))
 			.json(&body);
 		let response = self.send(request).await?;
-		let mut lines = Lines::default();
-		let mut bytes = response.bytes_stream();
+		let mut events = Events::of(response);
 		let mut text = String::new();
 		let mut receipt = Value::Null;
-		while let Some(part) = bytes.next().await {
-			let part = part
-				.context("the answer broke off")
-				.map_err(Failure::outside)?;
-			for line in lines.push(&part)? {
-				let Some(data) = line.strip_prefix("data:").map(str::trim) else {
-					continue;
-				};
-				if data == "[DONE]" {
-					return Ok(Answered { text, receipt });
-				}
-				let event: Value = serde_json::from_str(data)
-					.context("the gateway sent something that is no JSON")
-					.map_err(Failure::outside)?;
-				if !event["error"].is_null() {
-					return Err(refusal(&event));
-				}
-				// The first event only names the assistant's role.
-				if let Some(more) = event["choices"][0]["delta"]["content"].as_str()
-					&& !more.is_empty()
-				{
-					on_text(more);
-					text.push_str(more);
-				}
-				if !event["infergrid"].is_null() {
-					receipt = event["infergrid"].clone();
-				}
+		while let Some(event) = events.next().await? {
+			if !event["error"].is_null() {
+				return Err(refusal(&event));
+			}
+			// The first event only names the assistant's role.
+			if let Some(more) = event["choices"][0]["delta"]["content"].as_str()
+				&& !more.is_empty()
+			{
+				on_text(more);
+				text.push_str(more);
+			}
+			if !event["infergrid"].is_null() {
+				receipt = event["infergrid"].clone();
 			}
 		}
-		Err(Failure::outside(anyhow!(
-			"the answer ended without its end"
-		)))
+		Ok(Answered { text, receipt })
 	}
 
 	async fn get(&self, path: &str) -> Result<Value, Failure> {
@@ -173,15 +155,60 @@ fn refusal(body: &Value) -> Failure {
 	Failure::outside(anyhow!("{message}"))
 }
 
+/// The events of a streamed answer.
+pub(crate) struct Events {
+	response: reqwest::Response,
+	lines: Lines,
+	/// Lines that are here and not yet read.
+	ready: VecDeque<String>,
+}
+
+impl Events {
+	/// Those of `response`.
+	pub(crate) fn of(response: reqwest::Response) -> Self {
+		Self {
+			response,
+			lines: Lines::default(),
+			ready: VecDeque::new(),
+		}
+	}
+
+	/// The next event; None at the end that the answer itself names. Any other end is an error.
+	pub(crate) async fn next(&mut self) -> Result<Option<Value>, Failure> {
+		loop {
+			while let Some(line) = self.ready.pop_front() {
+				let Some(data) = line.strip_prefix("data:").map(str::trim) else {
+					continue;
+				};
+				if data == "[DONE]" {
+					return Ok(None);
+				}
+				let event = serde_json::from_str(data)
+					.context("the gateway sent something that is no JSON")
+					.map_err(Failure::outside)?;
+				return Ok(Some(event));
+			}
+			let part = self
+				.response
+				.chunk()
+				.await
+				.context("the answer broke off")
+				.map_err(Failure::outside)?
+				.ok_or_else(|| Failure::outside(anyhow!("the answer ended without its end")))?;
+			self.ready.extend(self.lines.push(&part)?);
+		}
+	}
+}
+
 /// Cuts a stream of bytes into lines.
 #[derive(Debug, Default)]
-pub(crate) struct Lines {
+struct Lines {
 	rest: Vec<u8>,
 }
 
 impl Lines {
 	/// The lines that `part` completes.
-	pub(crate) fn push(&mut self, part: &[u8]) -> Result<Vec<String>, Failure> {
+	fn push(&mut self, part: &[u8]) -> Result<Vec<String>, Failure> {
 		self.rest.extend_from_slice(part);
 		let mut lines = Vec::new();
 		while let Some(end) = self.rest.iter().position(|byte| *byte == b'\n') {

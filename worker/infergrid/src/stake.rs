@@ -5,11 +5,10 @@ use anyhow::anyhow;
 use clap::{Args, Subcommand, ValueEnum};
 use infergrid_chain::{Call, Chain, Included, Options, Submitter, View};
 use infergrid_keys::{Key, KeySource, Secret, address, parse_address};
-use infergrid_primitives::{AccountBytes, Balance, market::Role};
+use infergrid_primitives::{AIT, AccountBytes, Balance, market::Role};
 use serde_json::{Value, json};
 use std::path::PathBuf;
 
-const PLANCKS_PER_AIT: Balance = 1_000_000_000_000;
 const EXAMPLES: &str = "\
 Examples:
   infergrid stake bond miner 100 --operator-key-file operator.key
@@ -144,11 +143,11 @@ pub(crate) async fn run(args: StakeArgs, context: Context) -> Result<(), Failure
 			(None, None) => return Err(no_key()),
 		};
 		let view = chain.latest().await?;
-		return tell(
-			&show(&view, &account).await?,
-			args.json,
-			&text(&view, &account).await?,
-		);
+		output::line(match args.json {
+			true => pretty(&show(&view, &account).await?)?,
+			false => text(&view, &account).await?,
+		});
+		return Ok(());
 	}
 	let key = key.ok_or_else(no_key)?;
 	let view = chain.latest().await?;
@@ -312,24 +311,21 @@ pub(crate) async fn text(view: &View, account: &AccountBytes) -> Result<String, 
 	Ok(lines.join("\n"))
 }
 
-fn tell(value: &Value, json: bool, text: &str) -> Result<(), Failure> {
-	match json {
-		true => output::line(serde_json::to_string_pretty(value).map_err(Failure::internal)?),
-		false => output::line(text),
-	}
-	Ok(())
+pub(crate) fn pretty(value: &Value) -> Result<String, Failure> {
+	serde_json::to_string_pretty(value).map_err(Failure::internal)
 }
 
 fn told_done(call: &Call, done: &Included, json: bool) -> Result<(), Failure> {
-	let block = done.block.number;
-	tell(
-		&json!({"call": call.name(), "block": block}),
-		json,
-		&format!("{} is in block {block}", call.name()),
-	)
+	let (name, block) = (call.name(), done.block.number);
+	output::line(match json {
+		true => pretty(&json!({"call": name, "block": block}))?,
+		false => format!("{name} is in block {block}"),
+	});
+	Ok(())
 }
 
-fn account_of(text: &str) -> Result<AccountBytes, Failure> {
+/// An account by its address.
+pub(crate) fn account_of(text: &str) -> Result<AccountBytes, Failure> {
 	parse_address(text).ok_or_else(|| {
 		Failure::usage(format!(
 			"`{text}` is no account: give its SS58 address, such as 5Grwva…"
@@ -339,7 +335,7 @@ fn account_of(text: &str) -> Result<AccountBytes, Failure> {
 
 /// Plancks as AIT, with as many digits as needed.
 pub(crate) fn ait(plancks: Balance) -> String {
-	let (whole, rest) = (plancks / PLANCKS_PER_AIT, plancks % PLANCKS_PER_AIT);
+	let (whole, rest) = (plancks / AIT, plancks % AIT);
 	let digits = format!("{rest:012}");
 	match digits.trim_end_matches('0') {
 		"" => whole.to_string(),
@@ -362,7 +358,7 @@ fn plancks(text: &str) -> Result<Balance, Failure> {
 	let whole: Balance = whole.parse().map_err(|_| wrong())?;
 	let rest: Balance = format!("{rest:0<12}").parse().map_err(|_| wrong())?;
 	whole
-		.checked_mul(PLANCKS_PER_AIT)
+		.checked_mul(AIT)
 		.and_then(|plancks| plancks.checked_add(rest))
 		.ok_or_else(wrong)
 }
@@ -374,10 +370,10 @@ mod tests {
 	#[test]
 	fn amounts_are_read_and_shown_to_the_planck() {
 		for (text, amount) in [
-			("1", PLANCKS_PER_AIT),
-			("0.5", PLANCKS_PER_AIT / 2),
+			("1", AIT),
+			("0.5", AIT / 2),
 			("0.000000000001", 1),
-			("12.000000000034", 12 * PLANCKS_PER_AIT + 34),
+			("12.000000000034", 12 * AIT + 34),
 		] {
 			assert_eq!(plancks(text).unwrap(), amount);
 			assert_eq!(ait(amount), text);

@@ -3,7 +3,6 @@
 use crate::{cli::Context, failure::Failure, output, settings, stake};
 use clap::Args;
 use infergrid_chain::{Chain, Options, Phase, TaskStatus, View};
-use infergrid_keys::parse_address;
 use infergrid_primitives::{AccountBytes, BlockNumber, Hash, TaskId};
 use serde_json::{Value, json};
 
@@ -32,12 +31,7 @@ pub(crate) async fn run(args: StatusArgs, context: Context) -> Result<(), Failur
 	if context.show_settings {
 		return settings::show(&context.common);
 	}
-	let account = parse_address(&args.account).ok_or_else(|| {
-		Failure::usage(format!(
-			"`{}` is no account: give its SS58 address",
-			args.account
-		))
-	})?;
+	let account = stake::account_of(&args.account)?;
 	let chain = Chain::connect(Options::new(context.common.node.clone())).await?;
 	let view = chain.latest().await?;
 	let duties = duties(&view, &account).await?;
@@ -51,7 +45,7 @@ pub(crate) async fn run(args: StatusArgs, context: Context) -> Result<(), Failur
 		value["openings_owed"] = json!(duties.openings);
 		value["votes_owed"] = json!(duties.votes);
 		value["safe_to_stop"] = duties.is_empty().into();
-		output::line(serde_json::to_string_pretty(&value).map_err(Failure::internal)?);
+		output::line(stake::pretty(&value)?);
 		return Ok(());
 	}
 	output::line(stake::text(&view, &account).await?);

@@ -264,9 +264,21 @@ pub struct Echo {
 struct State {
 	calls: Vec<Call>,
 	faults: VecDeque<(usize, Fault)>,
-	load: Load,
-	memory: Memory,
 }
+
+/// As fast as that.
+const SPEED: Speed = Speed {
+	prefill: 1_000.0,
+	decode: 100.0,
+};
+/// Enough for whatever a test asks.
+const MEMORY: Memory = Memory {
+	available: u64::MAX,
+	weights: 0,
+	scratch: 0,
+	per_token: 1,
+	context: CONTEXT as u64,
+};
 
 impl Default for Echo {
 	fn default() -> Self {
@@ -284,21 +296,6 @@ impl Default for Echo {
 			state: Mutex::new(State {
 				calls: Vec::new(),
 				faults: VecDeque::new(),
-				load: Load {
-					jobs: 0,
-					backlog: Duration::ZERO,
-					speed: Speed {
-						prefill: 1_000.0,
-						decode: 100.0,
-					},
-				},
-				memory: Memory {
-					available: u64::MAX,
-					weights: 0,
-					scratch: 0,
-					per_token: 1,
-					context: CONTEXT as u64,
-				},
 			}),
 			steps: None,
 		}
@@ -329,16 +326,6 @@ impl Echo {
 	/// Lets the next call that has no fault yet fail after `tokens` tokens.
 	pub fn fail_next(&self, tokens: usize, fault: Fault) {
 		self.state().faults.push_back((tokens, fault));
-	}
-
-	/// What [`Compute::load`] and [`Compute::speed`] say from now on.
-	pub fn set_load(&self, load: Load) {
-		self.state().load = load;
-	}
-
-	/// What [`Compute::memory`] says from now on.
-	pub fn set_memory(&self, memory: Memory) {
-		self.state().memory = memory;
 	}
 
 	/// Everything that was asked, in its order.
@@ -394,15 +381,19 @@ impl Compute for Echo {
 	}
 
 	fn speed(&self) -> Speed {
-		self.state().load.speed
+		SPEED
 	}
 
 	fn memory(&self) -> Memory {
-		self.state().memory
+		MEMORY
 	}
 
 	fn load(&self) -> Load {
-		self.state().load
+		Load {
+			jobs: 0,
+			backlog: Duration::ZERO,
+			speed: SPEED,
+		}
 	}
 
 	async fn generate(

@@ -199,7 +199,7 @@ fn summarise(
 		)));
 	}
 	let shares = settled.shares;
-	if shares.miner + shares.creator + shares.treasury != settled.fee {
+	if shares.total() != settled.fee {
 		return Err(Failure::internal(anyhow!(
 			"the shares do not sum to the fee"
 		)));

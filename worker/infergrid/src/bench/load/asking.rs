@@ -1,8 +1,7 @@
 //! One client of many.
 
-use crate::{failure::Failure, openai::Lines};
+use crate::{failure::Failure, openai::Events};
 use anyhow::{Context, anyhow};
-use futures::StreamExt;
 use reqwest::{RequestBuilder, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -132,33 +131,23 @@ impl Client {
 		}
 		let status = response.status().as_u16();
 		let (mut first, mut written) = (None, None);
-		let mut lines = Lines::default();
-		let mut bytes = response.bytes_stream();
-		while let Some(part) = bytes.next().await {
-			let part = part.map_err(|error| broken(status, &error))?;
-			for line in lines.push(&part).map_err(|error| broken(status, &error))? {
-				let Some(data) = line.strip_prefix("data:").map(str::trim) else {
-					continue;
-				};
-				if data == "[DONE]" {
-					return Ok(Served {
-						first_token_seconds: first.unwrap_or(started.elapsed()).as_secs_f64(),
-						tokens: written.unwrap_or_default(),
-					});
-				}
-				let event: Value = serde_json::from_str(data).unwrap_or_default();
-				if !event["error"].is_null() {
-					return Err(error_of(&event, status, None));
-				}
-				if event["choices"][0]["delta"]["content"] != "" {
-					let text = event["choices"][0]["delta"]["content"].is_string();
-					first = first.or_else(|| text.then(|| started.elapsed()));
-				}
-				let usage = event["usage"]["completion_tokens"].as_u64();
-				written = usage.and_then(|tokens| tokens.try_into().ok()).or(written);
+		let mut events = Events::of(response);
+		let failed = |failure| broken(status, &failure);
+		while let Some(event) = events.next().await.map_err(failed)? {
+			if !event["error"].is_null() {
+				return Err(error_of(&event, status, None));
 			}
+			let text = event["choices"][0]["delta"]["content"].as_str();
+			if text.is_some_and(|text| !text.is_empty()) {
+				first.get_or_insert_with(|| started.elapsed());
+			}
+			let usage = event["usage"]["completion_tokens"].as_u64();
+			written = usage.and_then(|tokens| tokens.try_into().ok()).or(written);
 		}
-		Err(broken(status, &"the answer ended without its end"))
+		Ok(Served {
+			first_token_seconds: first.unwrap_or(started.elapsed()).as_secs_f64(),
+			tokens: written.unwrap_or_default(),
+		})
 	}
 
 	fn keyed(&self, request: RequestBuilder) -> RequestBuilder {
