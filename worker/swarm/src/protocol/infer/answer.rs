@@ -1,53 +1,20 @@
-//! The asking side: gateways and verifiers.
+//! An answer as the asking side gets it.
 
+use super::{
+	NAME,
+	message::{InferFrame, InferRequest, Progress},
+};
 use crate::{
-	PeerAddress, PeerId, Timeouts,
-	error::{CallError, InferError, OpeningError, Phase},
-	frame::{self, FrameError},
-	message::{InferFrame, InferRequest, OpeningReply, OpeningRequest, Progress},
-	node::Command,
-	streams::Kind,
+	PeerAddress, SwarmHandle,
+	error::{CallError, InferError, Phase, Violation},
+	frame,
+	handle::within,
+	protocol::Duplex,
 };
-use futures::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use infergrid_primitives::{
-	Hash, Signature, TokenId,
-	request::{Opening, Receipt},
-};
-use libp2p::Stream;
-use std::{fmt, future::Future, time::Duration};
-use tokio::{
-	sync::{mpsc, oneshot, watch},
-	time::timeout,
-};
-
-/// Calls peers. Cheap to clone; useless once its [`Swarm`](crate::Swarm) has stopped.
-#[derive(Clone)]
-pub struct SwarmHandle {
-	pub(crate) peer: PeerId,
-	pub(crate) addresses: watch::Receiver<Vec<String>>,
-	pub(crate) commands: mpsc::Sender<Command>,
-	pub(crate) timeouts: Timeouts,
-}
-
-impl fmt::Debug for SwarmHandle {
-	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		f.debug_struct("SwarmHandle")
-			.field("peer", &self.peer)
-			.finish_non_exhaustive()
-	}
-}
+use infergrid_primitives::{Hash, Signature, TokenId, request::Receipt};
+use std::{fmt, time::Duration};
 
 impl SwarmHandle {
-	/// This node's identity.
-	pub fn peer_id(&self) -> PeerId {
-		self.peer
-	}
-
-	/// The addresses at which this node listens now, ports resolved.
-	pub fn listen_addresses(&self) -> Vec<String> {
-		self.addresses.borrow().clone()
-	}
-
 	/// Asks a miner for the answer to a task. Ends when the miner has accepted; dropping the future
 	/// or the stream cancels the request.
 	pub async fn infer(
@@ -55,7 +22,7 @@ impl SwarmHandle {
 		to: &PeerAddress,
 		request: InferRequest,
 	) -> Result<InferStream, InferError> {
-		let mut stream = self.open(to, Kind::Infer).await?;
+		let mut stream = self.open(to, NAME).await?;
 		within(
 			self.timeouts.request,
 			Phase::Request,
@@ -65,51 +32,6 @@ impl SwarmHandle {
 		let mut answer = InferStream::over(stream, self.timeouts.idle);
 		answer.accepted(self.timeouts.reply).await?;
 		Ok(answer)
-	}
-
-	/// Asks a miner to open an audited receipt.
-	pub async fn fetch_opening(
-		&self,
-		to: &PeerAddress,
-		request: OpeningRequest,
-	) -> Result<Opening, OpeningError> {
-		let mut stream = self.open(to, Kind::Opening).await?;
-		within(
-			self.timeouts.request,
-			Phase::Request,
-			frame::write(&mut stream, &request),
-		)
-		.await?;
-		let reply = within(self.timeouts.reply, Phase::Reply, frame::read(&mut stream)).await?;
-		// The reply is complete: how the stream closes does not matter any more.
-		let _ = timeout(Duration::from_secs(1), stream.close()).await;
-		match reply {
-			OpeningReply::Opening(opening) => Ok(opening),
-			OpeningReply::Refused(refusal) => Err(CallError::Refused(refusal)),
-		}
-	}
-
-	pub(crate) async fn open(&self, to: &PeerAddress, kind: Kind) -> Result<Stream, CallError> {
-		let address = to.parse()?;
-		let (reply, opened) = oneshot::channel();
-		let command = Command {
-			peer: to.peer.0,
-			address,
-			kind,
-			reply,
-		};
-		self.commands
-			.send(command)
-			.await
-			.map_err(|_| CallError::Stopped)?;
-		// The node bounds dialling and negotiation; this bound holds even if the node is stuck.
-		let limit = self.timeouts.connect + self.timeouts.request;
-		match timeout(limit, opened).await {
-			Err(_) => Err(CallError::Timeout(Phase::Connect)),
-			// The connection broke before the stream was negotiated.
-			Ok(Err(_)) => Err(FrameError::Closed.into()),
-			Ok(Ok(result)) => result,
-		}
 	}
 }
 
@@ -133,9 +55,6 @@ pub enum Answer {
 	},
 }
 
-trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Duplex for S {}
-
 /// An answer on its way. Dropping it cancels the work behind it.
 pub struct InferStream {
 	stream: Box<dyn Duplex>,
@@ -153,7 +72,7 @@ impl fmt::Debug for InferStream {
 
 impl InferStream {
 	pub(crate) fn over(
-		stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+		stream: impl Duplex + 'static,
 		idle: Duration,
 	) -> Self {
 		Self {
@@ -186,7 +105,7 @@ impl InferStream {
 				output_salt,
 			}),
 			// `frame` gives neither of these after acceptance.
-			Ok(InferFrame::Accepted) => Err(crate::Violation::AcceptedTwice.into()),
+			Ok(InferFrame::Accepted) => Err(Violation::AcceptedTwice.into()),
 			Ok(InferFrame::Refused(refusal)) => Err(CallError::Refused(refusal)),
 			Err(error) => Err(error),
 		})
@@ -219,16 +138,5 @@ impl InferStream {
 			InferFrame::Refused(refusal) => Err(CallError::Refused(refusal)),
 			frame => Ok(frame),
 		}
-	}
-}
-
-async fn within<T>(
-	limit: Duration,
-	phase: Phase,
-	work: impl Future<Output = Result<T, FrameError>>,
-) -> Result<T, CallError> {
-	match timeout(limit, work).await {
-		Ok(result) => Ok(result?),
-		Err(_) => Err(CallError::Timeout(phase)),
 	}
 }
