@@ -171,6 +171,15 @@ impl From<infergrid_miner::OfferError> for Failure {
 	}
 }
 
+impl From<infergrid_miner::ReachError> for Failure {
+	fn from(error: infergrid_miner::ReachError) -> Self {
+		match error {
+			infergrid_miner::ReachError::Read(error) => error.into(),
+			error => Self::config(error),
+		}
+	}
+}
+
 impl From<infergrid_verifier::VerifierError> for Failure {
 	fn from(error: infergrid_verifier::VerifierError) -> Self {
 		Self::outside(error)

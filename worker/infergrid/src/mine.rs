@@ -14,11 +14,14 @@ use infergrid_engine::Device;
 use infergrid_journal::{DataDir, Journal};
 use infergrid_keys::{KeySource, Secret};
 use infergrid_miner::{
-	Intent, Miner, MinerMetrics, MinerService, Node, OfferKeeper, Owed, Position, drain,
+	Intent, Miner, MinerMetrics, MinerService, Node, OfferKeeper, Owed, Position, dial_back, drain,
+	follow_address,
 };
 use infergrid_primitives::{AccountBytes, market::Price};
 use infergrid_proof::{Compute, Grant, Server};
-use infergrid_swarm::{NodeSecret, Reach, Swarm, SwarmConfig};
+use infergrid_swarm::{
+	AddressPolicy, DialBackHandler, InferHandler, NodeSecret, OpeningHandler, Swarm, SwarmConfig,
+};
 use infergrid_telemetry::MetricsServer;
 use prometheus_client::registry::Registry;
 use serde::Serialize;
@@ -57,9 +60,6 @@ pub(crate) struct MineArgs {
 	/// Multiaddress that others dial [default: the first one listened on]
 	#[arg(long, value_name = "ADDRESS", env = "INFERGRID_ANNOUNCE")]
 	pub(crate) announce: Option<String>,
-	/// Announce an address of this machine or of a private network: for private grids
-	#[arg(long, env = "INFERGRID_ALLOW_LOCAL")]
-	pub(crate) allow_local: bool,
 	/// How long to wait at a stop until what was assigned is delivered; 0 stops at once [default: 900]
 	#[arg(long, value_name = "SECONDS", env = "INFERGRID_DRAIN_SECONDS")]
 	pub(crate) drain_seconds: Option<u64>,
@@ -108,6 +108,9 @@ pub(crate) struct WorkerArgs {
 	/// Where to compute: cpu, cuda or cuda:N [default: cpu]
 	#[arg(long, value_name = "DEVICE", env = "INFERGRID_DEVICE")]
 	pub(crate) device: Option<String>,
+	/// Announce and dial addresses of this machine and of private networks: for private grids
+	#[arg(long, env = "INFERGRID_ALLOW_LOCAL")]
+	pub(crate) allow_local: bool,
 }
 
 /// Merged settings that miners and verifiers share.
@@ -123,6 +126,7 @@ pub(crate) struct WorkerSettings {
 	pub(crate) new_journal: bool,
 	pub(crate) metrics: Option<String>,
 	pub(crate) device: String,
+	pub(crate) allow_local: bool,
 }
 
 impl WorkerSettings {
@@ -159,7 +163,15 @@ impl WorkerSettings {
 				.device
 				.or_else(|| file.device.clone())
 				.unwrap_or_else(|| "cpu".into()),
+			allow_local: args.allow_local || file.allow_local.unwrap_or_default(),
 		})
+	}
+
+	/// Which addresses are dialled and announced.
+	pub(crate) fn addresses(&self) -> AddressPolicy {
+		AddressPolicy {
+			allow_local: self.allow_local,
+		}
 	}
 
 	/// The device by its name.
@@ -178,7 +190,6 @@ struct MineSettings {
 	capacity: Option<u32>,
 	listen: Vec<String>,
 	announce: Option<String>,
-	allow_local: bool,
 	drain_seconds: u64,
 }
 
@@ -197,7 +208,6 @@ impl MineSettings {
 			capacity: args.capacity.or(file.capacity),
 			listen: listen.unwrap_or_else(|| vec![DEFAULT_LISTEN.to_owned()]),
 			announce: args.announce.or_else(|| file.announce.clone()),
-			allow_local: args.allow_local || file.allow_local.unwrap_or_default(),
 			drain_seconds: args
 				.drain_seconds
 				.or(file.drain_seconds)
@@ -284,15 +294,23 @@ impl Ready {
 		);
 
 		let genesis = self.chain.genesis();
-		let config = SwarmConfig::new(self.secret, settings.listen.clone(), genesis);
+		let mut config = SwarmConfig::new(self.secret, settings.listen.clone(), genesis);
+		let policy = settings.worker.addresses();
+		config.addresses = policy;
 		let service = Arc::new(MinerService::new(miner.clone()));
-		let (handle, swarm) = Swarm::start(config, Some(service)).await?;
-		let address = settings
+		let (handle, swarm) = Swarm::builder(config)
+			.accept(InferHandler::new(service.clone()))
+			.accept(OpeningHandler::new(service))
+			.accept(DialBackHandler::new(policy))
+			.start()
+			.await?;
+		let given = settings
 			.announce
-			.clone()
-			.or_else(|| handle.listen_addresses().first().cloned())
-			.unwrap_or_default();
-		Reach::announceable(&address, settings.allow_local).map_err(Failure::config)?;
+			.as_ref()
+			.map_or_else(|| handle.listen_addresses(), |given| vec![given.clone()]);
+		let address = policy.choose(&given).map_err(Failure::config)?;
+		let view = persist(|| self.chain.latest()).await?;
+		dial_back(&view, &self.served.id, &handle, &address).await?;
 		let intent = Intent {
 			price: Price {
 				input: settings
@@ -305,7 +323,7 @@ impl Ready {
 			capacity,
 			peer: handle.peer_id().to_bytes(),
 		};
-		let (_address, addresses) = watch::channel(address.clone());
+		let (announced, addresses) = watch::channel(address.clone());
 		let for_whom = (self.operator, self.served.clone());
 		let keeper = OfferKeeper::new(self.submitter.clone(), for_whom, intent, addresses, metrics);
 		keeper.begin(settings.worker.new_journal).await?;
@@ -327,6 +345,16 @@ impl Ready {
 			&halt,
 		)
 		.await?;
+		let (following, fixed) = (halt.clone(), settings.announce.is_some());
+		crew.spawn("the watch over the address", async move {
+			if fixed {
+				following.cancelled().await;
+				drop(announced);
+			} else {
+				follow_address(handle, policy, announced, following).await;
+			}
+			Ok(())
+		});
 		let watching = halt.clone();
 		crew.spawn("the watch over the offer", async move {
 			keeper.watch(watching).await.map_err(Into::into)

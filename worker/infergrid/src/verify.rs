@@ -81,7 +81,9 @@ async fn start(settings: &WorkerSettings, data: &DataDir) -> Result<Started, Fai
 		.map_err(Failure::config)?;
 	let rules = persist(|| chain.latest()).await?.task_rules()?;
 	// A verifier only calls: nobody needs to reach it.
-	let (handle, swarm) = Swarm::start(SwarmConfig::new(secret, Vec::new(), genesis), None).await?;
+	let mut config = SwarmConfig::new(secret, Vec::new(), genesis);
+	config.addresses = settings.addresses();
+	let (handle, swarm) = Swarm::builder(config).start().await?;
 	tracing::info!(
 		verifier.operator = %infergrid_keys::address(&operator),
 		model.profile = %hex::encode(served.id),

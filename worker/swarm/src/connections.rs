@@ -61,8 +61,7 @@ impl Behaviour {
 
 	fn pend(&mut self, connection: ConnectionId, site: Site) -> Result<(), Denied> {
 		let here = self.pending.values().filter(|other| **other == site);
-		if self.pending.len() >= self.limits.pending
-			|| here.count() >= self.limits.pending_per_site
+		if self.pending.len() >= self.limits.pending || here.count() >= self.limits.pending_per_site
 		{
 			return Err(Denied::Pending);
 		}

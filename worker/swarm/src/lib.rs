@@ -58,8 +58,8 @@ pub use protocol::{
 	DoorLimits, Handler, Inbound, Refusal,
 	dial_back::{DialBackHandler, Unreachable},
 	infer::{
-		Answer, Answers, FrameSender, InferFrame, InferHandler, InferLimits, InferRequest, InferStream,
-		PeerGone,
+		Answer, Answers, FrameSender, InferFrame, InferHandler, InferLimits, InferRequest,
+		InferStream, PeerGone,
 	},
 	opening::{OpeningHandler, OpeningLimits, OpeningReply, OpeningRequest, Openings},
 };

@@ -15,8 +15,8 @@ use libp2p::{
 	core::{Endpoint, UpgradeInfo, transport::PortUse},
 	swarm::{
 		ConnectionDenied, ConnectionHandler, ConnectionHandlerEvent, ConnectionId, FromSwarm,
-		InvalidProtocol, NetworkBehaviour, NotifyHandler, StreamUpgradeError, SubstreamProtocol, THandlerInEvent,
-		ToSwarm,
+		InvalidProtocol, NetworkBehaviour, NotifyHandler, StreamUpgradeError, SubstreamProtocol,
+		THandlerInEvent, ToSwarm,
 		handler::{
 			ConnectionEvent, DialUpgradeError, FullyNegotiatedInbound, FullyNegotiatedOutbound,
 		},

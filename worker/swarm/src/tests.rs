@@ -93,7 +93,7 @@ fn done(n_prompt: u32, n_out: u32) -> InferFrame {
 
 #[async_trait]
 impl Answers for Miner {
-	async fn payer(&self, _: PeerId, request: &InferRequest) -> Result<AccountBytes, Refusal> {
+	async fn who_infers(&self, _: PeerId, request: &InferRequest) -> Result<AccountBytes, Refusal> {
 		match request {
 			request if request.payer_key == IMPOSTOR => Err(Refusal::Unauthorised),
 			request if request.task == UNKNOWN && !self.assigned.is_cancelled() => {
@@ -147,7 +147,7 @@ impl Answers for Miner {
 
 #[async_trait]
 impl Openings for Miner {
-	async fn verifier(
+	async fn who_opens(
 		&self,
 		_: PeerId,
 		request: &OpeningRequest,

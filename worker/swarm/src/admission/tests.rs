@@ -10,7 +10,10 @@ fn limits_hold_in_total_and_by_key_and_places_come_back() {
 	let _b1 = admission.admit(&[('b', 2), ('y', 1)]).unwrap();
 	assert!(admission.admit(&[('c', 2), ('z', 3)]).is_none(), "in total");
 	drop(a1);
-	assert!(admission.admit(&[('c', 2), ('y', 1)]).is_none(), "by each key");
+	assert!(
+		admission.admit(&[('c', 2), ('y', 1)]).is_none(),
+		"by each key"
+	);
 	let _c1 = admission.admit(&[('c', 2), ('x', 3)]).unwrap();
 	assert!(admission.admit(&[('d', 2)]).is_none(), "in total again");
 }
@@ -92,11 +95,7 @@ fn strangers_give_way_before_the_known_and_those_at_work_stay() {
 		2 => Some(Rank::Known),
 		_ => Some(Rank::Stranger),
 	};
-	let mut crowd = crowd(
-		&[(1, from(1, 1)), (2, from(1, 2)), (3, from(2, 3))],
-		3,
-		3,
-	);
+	let mut crowd = crowd(&[(1, from(1, 1)), (2, from(1, 2)), (3, from(2, 3))], 3, 3);
 	assert_eq!(crowd.enter(4, from(3, 4), rank), Ok(Some(3)));
 	assert_eq!(crowd.enter(5, from(4, 5), rank), Ok(Some(4)));
 	crowd.leave(|member| *member == 5);

@@ -321,7 +321,10 @@ mod tests {
 			(0..100).filter(|n| recent.admit(from(*n), now)).count()
 		};
 		assert_eq!(admitted(&mut recent, start, &|site| from(site, 1)), 4);
-		assert_eq!(admitted(&mut recent, start, &|peer| from(200, peer + 2)), 20);
+		assert_eq!(
+			admitted(&mut recent, start, &|peer| from(200, peer + 2)),
+			20
+		);
 		assert_eq!(admitted(&mut recent, start, &|n| from(n, n + 2)), 36);
 		let later = start + Duration::from_secs(59);
 		assert_eq!(admitted(&mut recent, later, &|n| from(n, n + 2)), 0);
@@ -339,15 +342,27 @@ mod tests {
 				.map(|address| address.map(|address| address.to_string()))
 		};
 		let public = "/ip4/203.0.113.7/tcp/4001";
-		assert_eq!(target(false, public, "203.0.113.7"), Ok(Some(public.into())));
+		assert_eq!(
+			target(false, public, "203.0.113.7"),
+			Ok(Some(public.into()))
+		);
 		assert_eq!(target(false, public, "203.0.113.8"), Ok(None));
 		let mapped = "/ip6/::ffff:203.0.113.7/tcp/4001";
 		assert!(target(false, mapped, "203.0.113.7").unwrap().is_some());
 		let local = "/ip4/127.0.0.1/tcp/9944";
 		assert_eq!(target(false, local, "127.0.0.1"), Ok(None));
 		assert_eq!(target(true, local, "127.0.0.1"), Ok(Some(local.into())));
-		for bad in ["", "203.0.113.7", "/dns4/a.example/tcp/1", "/ip4/1.2.3.4/udp/1"] {
-			assert_eq!(target(true, bad, "203.0.113.7"), Err(Refusal::Malformed), "{bad}");
+		for bad in [
+			"",
+			"203.0.113.7",
+			"/dns4/a.example/tcp/1",
+			"/ip4/1.2.3.4/udp/1",
+		] {
+			assert_eq!(
+				target(true, bad, "203.0.113.7"),
+				Err(Refusal::Malformed),
+				"{bad}"
+			);
 		}
 	}
 }

@@ -4,9 +4,9 @@ mod answer;
 mod message;
 
 pub use answer::{Answer, InferStream};
-pub use message::{InferFrame, InferRequest};
 #[cfg(test)]
 pub(crate) use message::Progress as AnswerProgress;
+pub use message::{InferFrame, InferRequest};
 
 use crate::{
 	PeerId,
@@ -29,10 +29,14 @@ const FRAMES_WAITING: usize = 64;
 /// Answers payers. A miner implements it.
 #[async_trait]
 pub trait Answers: Send + Sync + 'static {
-	/// The account that asks. Fails with [`Refusal::Unauthorised`] unless the request is signed for
-	/// `peer` by the payer of its task, and with [`Refusal::Unknown`] if it is signed and the task is
-	/// not known here, not yet perhaps. Answers at once.
-	async fn payer(&self, peer: PeerId, request: &InferRequest) -> Result<AccountBytes, Refusal>;
+	/// The payer that asks. Fails with [`Refusal::Unauthorised`] unless the request is signed for `peer`
+	/// by the payer of its task, and with [`Refusal::Unknown`] if it is signed and the task is not known
+	/// here, not yet perhaps. Must not take long.
+	async fn who_infers(
+		&self,
+		peer: PeerId,
+		request: &InferRequest,
+	) -> Result<AccountBytes, Refusal>;
 
 	/// Ends when `task` is known here, which may be never: a payer may hear of an assignment before
 	/// its miner does. Dropped after [`InferLimits::wait`].
@@ -179,7 +183,7 @@ impl InferHandler {
 	/// Reads the request, and finds out whose it is.
 	async fn admit(&self, stream: &mut Inbound) -> Result<(InferRequest, Place), End> {
 		let (request, guest) = self.door.receive::<InferRequest>(stream).await?;
-		let who = self.service.payer(stream.peer, &request);
+		let who = self.service.who_infers(stream.peer, &request);
 		let payer = match self.door.authorise(&guest, who).await? {
 			Err(Refusal::Unknown) => self.wait(stream, &request, guest).await?,
 			known => known?,
@@ -210,7 +214,7 @@ impl InferHandler {
 		drop(guest);
 		let known = async {
 			self.service.known(request.task).await;
-			self.service.payer(peer, request).await
+			self.service.who_infers(peer, request).await
 		};
 		let known_or_left = async {
 			tokio::select! {

@@ -10,9 +10,7 @@ use crate::{
 use async_trait::async_trait;
 use codec::{Decode, Encode};
 use futures::{AsyncReadExt, AsyncWriteExt};
-use infergrid_primitives::{
-	AccountBytes, AuditId, Signature, TaskId, WorkerKey, request::Opening,
-};
+use infergrid_primitives::{AccountBytes, AuditId, Signature, TaskId, WorkerKey, request::Opening};
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::time::timeout;
 
@@ -71,8 +69,9 @@ impl Message for OpeningReply {
 #[async_trait]
 pub trait Openings: Send + Sync + 'static {
 	/// The drawn verifier that asks. Fails with [`Refusal::Unauthorised`] unless the request is signed
-	/// for `peer`, and with another refusal if the verifier is not to see the answer now.
-	async fn verifier(
+	/// for `peer`, and with another refusal if the verifier is not to see the answer now. Must not take
+	/// long.
+	async fn who_opens(
 		&self,
 		peer: PeerId,
 		request: &OpeningRequest,
@@ -146,7 +145,7 @@ impl OpeningHandler {
 
 	async fn open(&self, stream: &mut Inbound) -> Result<(), End> {
 		let (request, guest) = self.door.receive::<OpeningRequest>(stream).await?;
-		let who = self.service.verifier(stream.peer, &request);
+		let who = self.service.who_opens(stream.peer, &request);
 		let verifier = self.door.authorise(&guest, who).await??;
 		let place = self
 			.places

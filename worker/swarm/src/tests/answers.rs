@@ -200,11 +200,13 @@ async fn a_peer_that_is_not_there_or_is_somebody_else_is_an_error() {
 async fn a_taken_port_is_an_error_at_start() {
 	let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
 	let address = format!("/ip4/127.0.0.1/tcp/{}", taken.local_addr().unwrap().port());
-	let error = Swarm::builder(config(1, &[&address])).start()
+	let error = Swarm::builder(config(1, &[&address]))
+		.start()
 		.await
 		.unwrap_err();
 	assert!(matches!(error, StartError::Listen { .. }), "{error}");
-	let error = Swarm::builder(config(1, &["/ip4/127.0.0.1/udp/1"])).start()
+	let error = Swarm::builder(config(1, &["/ip4/127.0.0.1/udp/1"]))
+		.start()
 		.await
 		.unwrap_err();
 	assert!(matches!(error, StartError::Address { .. }), "{error}");

@@ -54,11 +54,7 @@ impl Transport for From {
 		false
 	}
 
-	fn dial(
-		&mut self,
-		_: Multiaddr,
-		_: DialOpts,
-	) -> Result<Self::Dial, TransportError<io::Error>> {
+	fn dial(&mut self, _: Multiaddr, _: DialOpts) -> Result<Self::Dial, TransportError<io::Error>> {
 		let stream = tcp(self.from, self.to);
 		Ok(async move { Ok(stream.await?.compat()) }.boxed())
 	}

@@ -99,7 +99,10 @@ impl Flood {
 
 /// Asks as a payer and as a verifier until the flood has struck `enough` blows, each time as a peer
 /// that the miner does not know yet and as one that it does.
-#[expect(clippy::print_stderr, reason = "how long it took is what one wants to know of a flood")]
+#[expect(
+	clippy::print_stderr,
+	reason = "how long it took is what one wants to know of a flood"
+)]
 async fn honest_peers_are_served(miner: &Node, flood: &Flood, enough: usize) {
 	let known = client(config(2, &[])).await;
 	let to = miner.address();
@@ -125,7 +128,10 @@ async fn honest_peers_are_served(miner: &Node, flood: &Flood, enough: usize) {
 		}
 		rounds = rounds.saturating_add(1);
 	}
-	eprintln!("{} blows, the slowest honest request took {slowest:?}", flood.blows());
+	eprintln!(
+		"{} blows, the slowest honest request took {slowest:?}",
+		flood.blows()
+	);
 }
 
 async fn miner() -> (Node, Miner) {
@@ -179,8 +185,5 @@ async fn connections_of_strangers_give_way() {
 	flood.connections(socket(&miner), true, 8);
 	honest_peers_are_served(&miner, &flood, 500).await;
 	service.release.notify_waiters();
-	assert!(matches!(
-		answer.next().await,
-		Some(Ok(Answer::Done { .. }))
-	));
+	assert!(matches!(answer.next().await, Some(Ok(Answer::Done { .. }))));
 }

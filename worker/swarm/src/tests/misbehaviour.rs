@@ -374,7 +374,7 @@ async fn an_opening_too_large_for_a_frame_is_the_miners_failure() {
 	struct Verbose;
 	#[async_trait]
 	impl Openings for Verbose {
-		async fn verifier(
+		async fn who_opens(
 			&self,
 			_: PeerId,
 			request: &OpeningRequest,

@@ -13,7 +13,10 @@ async fn asker_and_asked(allow_local: bool) -> (Node, Node) {
 
 fn closed_port() -> String {
 	let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-	format!("/ip4/127.0.0.1/tcp/{}", listener.local_addr().unwrap().port())
+	format!(
+		"/ip4/127.0.0.1/tcp/{}",
+		listener.local_addr().unwrap().port()
+	)
 }
 
 #[tokio::test]

@@ -71,10 +71,7 @@ impl fmt::Debug for InferStream {
 }
 
 impl InferStream {
-	pub(crate) fn over(
-		stream: impl Duplex + 'static,
-		idle: Duration,
-	) -> Self {
+	pub(crate) fn over(stream: impl Duplex + 'static, idle: Duration) -> Self {
 		Self {
 			stream: Box::new(stream),
 			progress: Progress::default(),
