@@ -7,7 +7,7 @@ use crate::{
 	Limits, PeerId as Peer,
 	address::{Site, ip},
 	admission::{Crowd, Full, Origin},
-	standing::Standing,
+	standing::Standings,
 };
 use libp2p::{
 	Multiaddr, PeerId,
@@ -20,7 +20,6 @@ use libp2p::{
 use std::{
 	collections::{HashMap, VecDeque},
 	convert::Infallible,
-	sync::Arc,
 	task::{Context, Poll},
 };
 
@@ -38,25 +37,19 @@ pub(crate) struct Behaviour {
 	limits: Limits,
 	pending: HashMap<ConnectionId, Site>,
 	crowd: Crowd<ConnectionId>,
-	standings: HashMap<ConnectionId, (PeerId, Arc<Standing>)>,
+	standings: Standings,
 	closing: VecDeque<(PeerId, ConnectionId)>,
 }
 
 impl Behaviour {
-	pub(crate) fn new(limits: Limits) -> Self {
+	pub(crate) fn new(limits: Limits, standings: Standings) -> Self {
 		Self {
 			limits,
 			pending: HashMap::new(),
 			crowd: Crowd::new(limits.inbound, limits.inbound_per_site),
-			standings: HashMap::new(),
+			standings,
 			closing: VecDeque::new(),
 		}
-	}
-
-	/// What is known of a connection that a peer made.
-	pub(crate) fn standing(&self, connection: ConnectionId) -> Option<Arc<Standing>> {
-		let (_, standing) = self.standings.get(&connection)?;
-		Some(standing.clone())
 	}
 
 	fn pend(&mut self, connection: ConnectionId, site: Site) -> Result<(), Denied> {
@@ -75,23 +68,22 @@ impl Behaviour {
 			peer: Peer(peer),
 		};
 		let standings = &self.standings;
-		let rank = |id: &ConnectionId| standings.get(id).and_then(|(_, s)| s.rank());
+		let rank = |id: &ConnectionId| standings.get(*id).and_then(|s| s.rank());
 		let gone = self.crowd.enter(connection, from, rank);
 		let gone = gone.map_err(|Full| Denied::Full)?;
 		if let Some(gone) = gone
-			&& let Some((peer, _)) = self.standings.remove(&gone)
+			&& let Some(peer) = self.standings.remove(gone)
 		{
 			tracing::debug!(%peer, "connection closed: it gives way to another");
 			self.closing.push_back((peer, gone));
 		}
-		self.standings
-			.insert(connection, (peer, Arc::new(Standing::default())));
+		self.standings.add(connection, peer);
 		Ok(())
 	}
 
 	fn forget(&mut self, connection: ConnectionId) {
 		self.pending.remove(&connection);
-		if self.standings.remove(&connection).is_some() {
+		if self.standings.remove(connection).is_some() {
 			self.crowd.leave(|id| *id == connection);
 		}
 	}

@@ -7,7 +7,6 @@ use crate::{
 	error::CallError,
 	halves::Halves,
 	protocol::{Handler, Inbound},
-	standing::Standing,
 	streams::{self, Open, Opened, Reply},
 };
 use futures::{FutureExt, StreamExt, future::join_all};
@@ -74,7 +73,6 @@ pub(crate) struct Behaviour {
 struct Link {
 	peer: libp2p::PeerId,
 	ip: Option<IpAddr>,
-	standing: Arc<Standing>,
 }
 
 /// A connection that is being made, and the calls for which it is.
@@ -296,16 +294,9 @@ impl Node {
 		connection: ConnectionId,
 		endpoint: &ConnectedPoint,
 	) {
-		let accepted = self
-			.network
-			.behaviour()
-			.connections
-			.standing(connection)
-			.filter(|_| endpoint.is_listener());
 		let link = Link {
 			peer,
 			ip: ip(endpoint.get_remote_address()),
-			standing: accepted.unwrap_or_else(|| Arc::new(Standing::chosen())),
 		};
 		self.links.insert(connection, link);
 		self.dials.remove(&connection).into_iter().for_each(|dial| {
@@ -363,7 +354,7 @@ impl Node {
 		let stream = Inbound {
 			peer: PeerId(opened.peer),
 			ip: link.ip,
-			standing: link.standing.clone(),
+			standing: opened.standing,
 			stream: Box::new(Halves::new(opened.stream)),
 		};
 		self.tasks.spawn(async move { handler.serve(stream).await });

@@ -7,8 +7,12 @@
 use crate::{
 	Timeouts,
 	error::{CallError, Phase},
+	standing::{Pace, Rate, Standing, Standings},
 };
-use futures::future::{Ready, ready};
+use futures::{
+	FutureExt,
+	future::{Ready, ready},
+};
 use infergrid_primitives::Hash;
 use libp2p::{
 	InboundUpgrade, Multiaddr, OutboundUpgrade, PeerId, Stream, StreamProtocol,
@@ -25,12 +29,18 @@ use libp2p::{
 use std::{
 	collections::VecDeque,
 	convert::Infallible,
+	pin::Pin,
+	sync::Arc,
 	task::{Context, Poll},
+	time::Instant,
 };
-use tokio::sync::oneshot;
+use tokio::{
+	sync::oneshot,
+	time::{Sleep, sleep_until},
+};
 
-/// Streams of one connection that wait for the node to take them; more are dropped. The library
-/// negotiates at most 128 at a time.
+/// Streams of one connection that wait to be taken; more are dropped. The library negotiates at most
+/// 128 at a time.
 const MAX_WAITING: usize = 128;
 
 /// The full name of a protocol on one chain.
@@ -53,6 +63,8 @@ pub(crate) struct Open {
 pub(crate) struct Opened {
 	pub(crate) peer: PeerId,
 	pub(crate) connection: ConnectionId,
+	/// Of the connection.
+	pub(crate) standing: Arc<Standing>,
 	pub(crate) protocol: StreamProtocol,
 	pub(crate) stream: Stream,
 }
@@ -64,14 +76,20 @@ pub(crate) struct Behaviour {
 	/// What peers may ask for.
 	offered: Vec<StreamProtocol>,
 	timeouts: Timeouts,
+	standings: Standings,
 	events: VecDeque<Event>,
 }
 
 impl Behaviour {
-	pub(crate) fn new(offered: Vec<StreamProtocol>, timeouts: Timeouts) -> Self {
+	pub(crate) fn new(
+		offered: Vec<StreamProtocol>,
+		timeouts: Timeouts,
+		standings: Standings,
+	) -> Self {
 		Self {
 			offered,
 			timeouts,
+			standings,
 			events: VecDeque::new(),
 		}
 	}
@@ -86,10 +104,13 @@ impl Behaviour {
 		});
 	}
 
-	fn handler(&self) -> Handler {
+	fn handler(&self, standing: Arc<Standing>) -> Handler {
 		Handler {
 			offered: self.offered.clone(),
 			timeouts: self.timeouts,
+			standing,
+			pace: Pace::default(),
+			pause: None,
 			to_open: VecDeque::new(),
 			opened: VecDeque::new(),
 		}
@@ -102,12 +123,12 @@ impl NetworkBehaviour for Behaviour {
 
 	fn handle_established_inbound_connection(
 		&mut self,
-		_: ConnectionId,
+		connection: ConnectionId,
 		_: PeerId,
 		_: &Multiaddr,
 		_: &Multiaddr,
 	) -> Result<Handler, ConnectionDenied> {
-		Ok(self.handler())
+		Ok(self.handler(self.standings.get(connection).unwrap_or_default()))
 	}
 
 	fn handle_established_outbound_connection(
@@ -118,7 +139,7 @@ impl NetworkBehaviour for Behaviour {
 		_: Endpoint,
 		_: PortUse,
 	) -> Result<Handler, ConnectionDenied> {
-		Ok(self.handler())
+		Ok(self.handler(Arc::new(Standing::chosen())))
 	}
 
 	fn on_swarm_event(&mut self, _: FromSwarm) {}
@@ -127,11 +148,12 @@ impl NetworkBehaviour for Behaviour {
 		&mut self,
 		peer: PeerId,
 		connection: ConnectionId,
-		(stream, protocol): Negotiated,
+		(standing, (stream, protocol)): (Arc<Standing>, Negotiated),
 	) {
 		self.events.push_back(ToSwarm::GenerateEvent(Opened {
 			peer,
 			connection,
+			standing,
 			protocol,
 			stream,
 		}));
@@ -152,15 +174,45 @@ type Negotiated = (Stream, StreamProtocol);
 pub(crate) struct Handler {
 	offered: Vec<StreamProtocol>,
 	timeouts: Timeouts,
+	standing: Arc<Standing>,
+	pace: Pace,
+	/// Until the next stream may be taken.
+	pause: Option<Pin<Box<Sleep>>>,
 	to_open: VecDeque<Open>,
 	opened: VecDeque<Negotiated>,
 }
 
-type HandlerEvent = ConnectionHandlerEvent<Upgrade, Reply, Negotiated>;
+type HandlerEvent = ConnectionHandlerEvent<Upgrade, Reply, (Arc<Standing>, Negotiated)>;
+
+impl Handler {
+	/// The next stream that the peer opened, at the pace that the connection has earned. The others
+	/// wait here, where they keep nobody busy but the connection itself.
+	fn poll_opened(&mut self, cx: &mut Context<'_>) -> Poll<Negotiated> {
+		loop {
+			if self.opened.is_empty() {
+				return Poll::Pending;
+			}
+			match self.pace.take(Rate::of(&self.standing), Instant::now()) {
+				Ok(()) => {
+					self.pause = None;
+					return self.opened.pop_front().map_or(Poll::Pending, Poll::Ready);
+				}
+				Err(next) => {
+					let mut pause = Box::pin(sleep_until(next.into()));
+					let over = pause.poll_unpin(cx).is_ready();
+					self.pause = Some(pause);
+					if !over {
+						return Poll::Pending;
+					}
+				}
+			}
+		}
+	}
+}
 
 impl ConnectionHandler for Handler {
 	type FromBehaviour = Open;
-	type ToBehaviour = Negotiated;
+	type ToBehaviour = (Arc<Standing>, Negotiated);
 	type InboundProtocol = Upgrade;
 	type OutboundProtocol = Upgrade;
 	type InboundOpenInfo = ();
@@ -171,9 +223,10 @@ impl ConnectionHandler for Handler {
 			.with_timeout(self.timeouts.negotiate)
 	}
 
-	fn poll(&mut self, _: &mut Context<'_>) -> Poll<HandlerEvent> {
-		if let Some(stream) = self.opened.pop_front() {
-			return Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(stream));
+	fn poll(&mut self, cx: &mut Context<'_>) -> Poll<HandlerEvent> {
+		if let Poll::Ready(stream) = self.poll_opened(cx) {
+			let opened = (self.standing.clone(), stream);
+			return Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(opened));
 		}
 		while let Some(Open { protocol, reply }) = self.to_open.pop_front() {
 			// Its caller may have given up while the connection was being made.

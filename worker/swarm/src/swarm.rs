@@ -5,6 +5,7 @@ use crate::{
 	error::StartError,
 	identity::parse_listen,
 	node::{Behaviour, Node},
+	standing::Standings,
 	streams,
 };
 use futures::StreamExt;
@@ -181,15 +182,16 @@ fn network(
 	let Timeouts {
 		keep_connection, ..
 	} = config.timeouts;
+	let standings = Standings::default();
 	let behaviour = Behaviour {
 		limits: connection_limits::Behaviour::new(hard_limits),
-		connections: connections::Behaviour::new(*limits),
+		connections: connections::Behaviour::new(*limits, standings.clone()),
 		ping: ping::Behaviour::new(
 			ping::Config::new()
 				.with_interval(PING_INTERVAL)
 				.with_timeout(PING_TIMEOUT),
 		),
-		streams: streams::Behaviour::new(offered, config.timeouts),
+		streams: streams::Behaviour::new(offered, config.timeouts, standings),
 	};
 	Ok(SwarmBuilder::with_existing_identity(keypair)
 		.with_tokio()

@@ -83,7 +83,8 @@ async fn a_hundred_answers_at_once_do_not_mix() {
 		let pair = &pair;
 		async move {
 			let prompt: Vec<u32> = (i * 1_000..i * 1_000 + 50).collect();
-			let mut answer = pair.infer(request(ECHO, prompt.clone())).await.unwrap();
+			let task = ECHO + u64::from(i);
+			let mut answer = pair.infer(request(task, prompt.clone())).await.unwrap();
 			let mut ids = Vec::new();
 			while let Some(part) = answer.next().await {
 				match part.unwrap() {
