@@ -15,12 +15,13 @@ use infergrid_journal::{DataDir, Journal};
 use infergrid_keys::{KeySource, Secret};
 use infergrid_miner::{
 	Intent, Miner, MinerMetrics, MinerService, Node, OfferKeeper, Owed, Position, dial_back, drain,
-	follow_address,
+	first_address, follow_address,
 };
 use infergrid_primitives::{AccountBytes, market::Price};
 use infergrid_proof::{Compute, Grant, Server};
 use infergrid_swarm::{
 	AddressPolicy, DialBackHandler, InferHandler, NodeSecret, OpeningHandler, Swarm, SwarmConfig,
+	SwarmHandle,
 };
 use infergrid_telemetry::MetricsServer;
 use prometheus_client::registry::Registry;
@@ -293,24 +294,8 @@ impl Ready {
 			metrics.clone(),
 		);
 
-		let genesis = self.chain.genesis();
-		let mut config = SwarmConfig::new(self.secret, settings.listen.clone(), genesis);
-		let policy = settings.worker.addresses();
-		config.addresses = policy;
-		let service = Arc::new(MinerService::new(miner.clone()));
-		let (handle, swarm) = Swarm::builder(config)
-			.accept(InferHandler::new(service.clone()))
-			.accept(OpeningHandler::new(service))
-			.accept(DialBackHandler::new(policy))
-			.start()
-			.await?;
-		let given = settings
-			.announce
-			.as_ref()
-			.map_or_else(|| handle.listen_addresses(), |given| vec![given.clone()]);
-		let address = policy.choose(&given).map_err(Failure::config)?;
-		let view = persist(|| self.chain.latest()).await?;
-		dial_back(&view, &self.served.id, &handle, &address).await?;
+		let here = (&self.chain, &self.served);
+		let (handle, swarm, address) = join(settings, &miner, self.secret, here).await?;
 		let intent = Intent {
 			price: Price {
 				input: settings
@@ -345,13 +330,14 @@ impl Ready {
 			&halt,
 		)
 		.await?;
-		let (following, fixed) = (halt.clone(), settings.announce.is_some());
+		let (fixed, policy) = (settings.announce.is_some(), settings.worker.addresses());
+		let moving = halt.clone();
 		crew.spawn("the watch over the address", async move {
 			if fixed {
-				following.cancelled().await;
+				moving.cancelled().await;
 				drop(announced);
 			} else {
-				follow_address(handle, policy, announced, following).await;
+				follow_address(handle, policy, announced, moving).await;
 			}
 			Ok(())
 		});
@@ -410,6 +396,33 @@ impl Ready {
 			}
 		}
 	}
+}
+
+/// Joins the network, and gives the address at which others find the miner, as far as they can tell.
+async fn join(
+	settings: &MineSettings,
+	miner: &Arc<Miner>,
+	secret: NodeSecret,
+	(chain, served): (&Chain, &Served),
+) -> Result<(SwarmHandle, Swarm, String), Failure> {
+	let mut config = SwarmConfig::new(secret, settings.listen.clone(), chain.genesis());
+	let policy = settings.worker.addresses();
+	config.addresses = policy;
+	let service = Arc::new(MinerService::new(miner.clone()));
+	let (handle, swarm) = Swarm::builder(config)
+		.accept(InferHandler::new(service.clone()))
+		.accept(OpeningHandler::new(service))
+		.accept(DialBackHandler::new(policy))
+		.start()
+		.await?;
+	let address = match &settings.announce {
+		Some(given) => policy.announce(given).map(|()| given.clone()),
+		None => first_address(&handle, policy).await,
+	};
+	let address = address.map_err(Failure::config)?;
+	let view = persist(|| chain.latest()).await?;
+	dial_back(&view, &served.id, &handle, &address).await?;
+	Ok((handle, swarm, address))
 }
 
 /// Serves metrics, if an address is given.

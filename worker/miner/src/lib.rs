@@ -28,5 +28,5 @@ pub use ledger::{Ledger, Node};
 pub use metrics::MinerMetrics;
 pub use miner::{Miner, Position};
 pub use offer::{Intent, OfferError, OfferKeeper};
-pub use reach::{ReachError, dial_back, follow_address};
+pub use reach::{ReachError, dial_back, first_address, follow_address};
 pub use service::MinerService;

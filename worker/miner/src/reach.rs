@@ -2,7 +2,9 @@
 
 use infergrid_chain::{Offer, ReadError, View, persist};
 use infergrid_primitives::Hash;
-use infergrid_swarm::{AddressPolicy, PeerAddress, PeerId, SwarmHandle, Unreachable};
+use infergrid_swarm::{
+	AddressPolicy, PeerAddress, PeerId, SwarmHandle, Unannounceable, Unreachable,
+};
 use std::time::Duration;
 use tokio::{sync::watch, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -11,6 +13,9 @@ use tokio_util::sync::CancellationToken;
 const ASKED: usize = 5;
 /// How long they may take together.
 const ASKING: Duration = Duration::from_secs(30);
+
+/// How long the system may take to name the addresses of all interfaces.
+const INTERFACES: Duration = Duration::from_secs(2);
 
 /// Why an offer would send others to where this miner is not.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +65,18 @@ pub async fn dial_back(
 	Ok(())
 }
 
+/// The address of `swarm` that most can dial, as soon as it has one that can be announced.
+pub async fn first_address(
+	swarm: &SwarmHandle,
+	policy: AddressPolicy,
+) -> Result<String, Unannounceable> {
+	let mut listening = swarm.watch_listen_addresses();
+	let good = listening.wait_for(|addresses| policy.choose(addresses).is_ok());
+	// Without any, the choice says what is wrong with the best.
+	let _ = timeout(INTERFACES, good).await;
+	policy.choose(&swarm.listen_addresses())
+}
+
 /// Keeps `announced` at the address of `swarm` that most can dial, as interfaces and their addresses
 /// come and go.
 pub async fn follow_address(
@@ -96,4 +113,42 @@ fn peer(offer: &Offer) -> Option<PeerAddress> {
 		peer: PeerId::from_bytes(&offer.terms.peer).ok()?,
 		address: String::from_utf8_lossy(&offer.terms.address).into_owned(),
 	})
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use infergrid_swarm::{NodeSecret, Swarm, SwarmConfig};
+
+	async fn listening_on(address: &str) -> (SwarmHandle, Swarm) {
+		let secret = NodeSecret::new([1; 32]);
+		let config = SwarmConfig::new(secret, vec![address.into()], [9; 32]);
+		Swarm::builder(config).start().await.unwrap()
+	}
+
+	#[tokio::test]
+	async fn an_address_that_nobody_else_can_dial_is_refused_by_name() {
+		let (swarm, _node) = listening_on("/ip4/127.0.0.1/tcp/0").await;
+		let private = AddressPolicy { allow_local: true };
+		let address = first_address(&swarm, private).await.unwrap();
+		assert_eq!(vec![address], swarm.listen_addresses());
+		let refused = first_address(&swarm, AddressPolicy::default()).await;
+		assert!(refused.unwrap_err().to_string().contains("--announce"));
+	}
+
+	#[tokio::test]
+	async fn the_announced_address_follows_the_interfaces() {
+		let (swarm, node) = listening_on("/ip4/127.0.0.1/tcp/0").await;
+		let (announced, mut watched) = watch::channel("/ip4/192.0.2.1/tcp/1".to_owned());
+		let stop = CancellationToken::new();
+		let private = AddressPolicy { allow_local: true };
+		let following = follow_address(swarm.clone(), private, announced, stop.clone());
+		let moved = async {
+			watched.changed().await.unwrap();
+			assert_eq!(vec![watched.borrow().clone()], swarm.listen_addresses());
+			node.shutdown().await;
+			stop.cancel();
+		};
+		tokio::join!(following, moved);
+	}
 }

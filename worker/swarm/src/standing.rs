@@ -64,7 +64,9 @@ impl Drop for AtWork {
 
 /// Of all connections that peers made.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Standings(Arc<Mutex<HashMap<ConnectionId, (PeerId, Arc<Standing>)>>>);
+pub(crate) struct Standings(Arc<Mutex<ByConnection>>);
+
+type ByConnection = HashMap<ConnectionId, (PeerId, Arc<Standing>)>;
 
 impl Standings {
 	/// Of a new connection with `peer`.
