@@ -164,6 +164,18 @@ mod tests {
 	}
 
 	#[test]
+	fn a_connection_at_work_is_never_given_up_and_a_known_one_last() {
+		let standing = Arc::new(Standing::default());
+		assert_eq!(standing.rank(), Some(Rank::Stranger));
+		let (first, second) = (standing.begin(), standing.begin());
+		assert_eq!(standing.rank(), None);
+		drop(first);
+		assert_eq!(standing.rank(), None);
+		drop(second);
+		assert_eq!(standing.rank(), Some(Rank::Known));
+	}
+
+	#[test]
 	fn who_becomes_known_goes_on_at_once() {
 		let standing = Arc::new(Standing::default());
 		let (now, mut pace) = (Instant::now(), Pace::default());

@@ -53,7 +53,7 @@ pub trait Answers: Send + Sync + 'static {
 #[error("the peer does not take frames any more")]
 pub struct PeerGone;
 
-/// Where [`Service::infer`] puts its frames.
+/// Where [`Answers::infer`] puts its frames.
 #[derive(Clone)]
 pub struct FrameSender(mpsc::Sender<InferFrame>);
 
