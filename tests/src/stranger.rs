@@ -15,8 +15,8 @@ use infergrid_primitives::{
 	trace,
 };
 use infergrid_swarm::{
-	Caller, FrameSender, InferFrame, InferRequest, NodeSecret, OpeningReply, OpeningRequest,
-	PeerId, Refusal, Service, Swarm, SwarmConfig,
+	NodeSecret, OpeningHandler, OpeningReply, OpeningRequest, Openings as Opens, PeerId, Refusal,
+	Swarm, SwarmConfig,
 };
 use std::{
 	collections::HashMap,
@@ -66,7 +66,10 @@ impl Stranger {
 			openings: openings.clone(),
 			mute: style == Style::Mute,
 		});
-		let (handle, swarm) = Swarm::start(config, Some(service)).await?;
+		let (handle, swarm) = Swarm::builder(config)
+			.accept(OpeningHandler::new(service))
+			.start()
+			.await?;
 		let terms = OfferTerms {
 			price,
 			capacity: 1,
@@ -225,17 +228,13 @@ struct Opener {
 }
 
 #[async_trait]
-impl Service for Opener {
-	async fn who_infers(&self, _: PeerId, _: &InferRequest) -> Result<Caller, Refusal> {
-		Err(Refusal::Unavailable)
-	}
-
-	async fn who_opens(&self, _: PeerId, _: &OpeningRequest) -> Result<Caller, Refusal> {
-		Ok(Caller::Unknown)
-	}
-
-	async fn infer(&self, _: PeerId, _: InferRequest, frames: FrameSender) {
-		let _ = frames.send(InferFrame::Refused(Refusal::Unavailable)).await;
+impl Opens for Opener {
+	async fn who_opens(
+		&self,
+		_: PeerId,
+		request: &OpeningRequest,
+	) -> Result<AccountBytes, Refusal> {
+		Ok(request.worker)
 	}
 
 	async fn opening(&self, _: PeerId, request: OpeningRequest) -> OpeningReply {

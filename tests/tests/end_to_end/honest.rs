@@ -105,8 +105,9 @@ async fn run(grid: &Grid) -> Result<()> {
 		.iter()
 		.map(|uri| grid.submitter(uri))
 		.collect::<Result<Vec<_>>>()?;
-	let config = SwarmConfig::new(NodeSecret::new([6; 32]), Vec::new(), genesis);
-	let (swarm, node) = Swarm::start(config, None).await?;
+	let mut config = SwarmConfig::new(NodeSecret::new([6; 32]), Vec::new(), genesis);
+	config.addresses.allow_local = true;
+	let (swarm, node) = Swarm::builder(config).start().await?;
 	let asking = requests
 		.iter()
 		.zip(payers.iter().cycle())

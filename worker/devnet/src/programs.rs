@@ -158,7 +158,6 @@ pub(crate) fn miner_args(plan: &Plan, miner: &Miner, nodes: &str, port: u16) -> 
 	args.extend(strings(&[
 		"--listen",
 		&format!("/ip4/127.0.0.1/tcp/{port}"),
-		"--allow-local",
 		// The whole grid ends with it.
 		"--drain-seconds",
 		"0",
@@ -192,6 +191,7 @@ pub(crate) fn gateway_args(plan: &Plan, gateway: &Gateway, nodes: &str, port: u1
 		&gateway.payer,
 		"--data",
 		&shown(&data(plan, &gateway.name)),
+		"--allow-local",
 		"--listen",
 		&format!("127.0.0.1:{port}"),
 		"--drain-seconds",
@@ -222,6 +222,7 @@ fn worker_args(
 		&who.operator,
 		"--data",
 		&shown(&data(plan, &who.name)),
+		"--allow-local",
 	])
 }
 

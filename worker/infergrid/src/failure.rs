@@ -171,6 +171,17 @@ impl From<infergrid_miner::OfferError> for Failure {
 	}
 }
 
+impl From<infergrid_miner::ReachError> for Failure {
+	fn from(error: infergrid_miner::ReachError) -> Self {
+		match error {
+			infergrid_miner::ReachError::Read(error) => error.into(),
+			error => Self::config(error).hint(
+				"announce an address that others reach, or go on nevertheless with --skip-dial-back",
+			),
+		}
+	}
+}
+
 impl From<infergrid_verifier::VerifierError> for Failure {
 	fn from(error: infergrid_verifier::VerifierError) -> Self {
 		Self::outside(error)

@@ -92,6 +92,9 @@ pub(crate) struct GatewayArgs {
 	/// Ask for an audit of every answer
 	#[arg(long)]
 	always_audit: bool,
+	/// Dial miners at addresses of this machine and of private networks: for private grids
+	#[arg(long, env = "INFERGRID_ALLOW_LOCAL")]
+	allow_local: bool,
 	/// Key of which clients must show one; repeat for more. Needed to listen beyond loopback
 	#[arg(
 		long,
@@ -120,6 +123,7 @@ struct GatewaySettings {
 	allow_origin: Vec<String>,
 	metrics: Option<String>,
 	always_audit: bool,
+	allow_local: bool,
 	api_key: Vec<Secret>,
 }
 
@@ -162,6 +166,7 @@ impl GatewaySettings {
 			allow_origin: listed(args.allow_origin, &file.allow_origin),
 			metrics: args.metrics.or_else(|| file.metrics.clone()),
 			always_audit: args.always_audit || file.always_audit.unwrap_or_default(),
+			allow_local: args.allow_local || file.allow_local.unwrap_or_default(),
 			api_key: keys(args.api_key)
 				.or_else(|| file.api_key.clone())
 				.unwrap_or_default(),
@@ -200,12 +205,13 @@ pub(crate) async fn run(args: GatewayArgs, context: Context) -> Result<(), Failu
 		chain = Chain::connect(Options::new(settings.common.node.clone())) => chain?,
 	};
 	let journal = enrol::journal(&data, &chain.genesis(), key.clone(), settings.new_journal)?;
-	let config = SwarmConfig::new(
+	let mut config = SwarmConfig::new(
 		NodeSecret::new(data.peer_secret()?),
 		Vec::new(),
 		chain.genesis(),
 	);
-	let (swarm_handle, swarm) = Swarm::start(config, None).await?;
+	config.addresses.allow_local = settings.allow_local;
+	let (swarm_handle, swarm) = Swarm::builder(config).start().await?;
 	let terms = Terms {
 		patience: settings.patience,
 		assurance: if settings.always_audit {

@@ -9,12 +9,16 @@ use crate::{
 };
 use anyhow::anyhow;
 use clap::Args;
+use infergrid_chain::{Chain, Served};
 use infergrid_miner::{
-	Intent, Miner, MinerMetrics, MinerService, Node, OfferKeeper, Owed, Position, drain,
+	Intent, Miner, MinerMetrics, MinerService, Node, OfferKeeper, Owed, Position, dial_back, drain,
+	first_address, follow_address,
 };
 use infergrid_primitives::market::Price;
 use infergrid_proof::{Compute, Grant};
-use infergrid_swarm::{Reach, Swarm, SwarmConfig};
+use infergrid_swarm::{
+	DialBackHandler, InferHandler, NodeSecret, OpeningHandler, Swarm, SwarmConfig, SwarmHandle,
+};
 use prometheus_client::registry::Registry;
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
@@ -52,9 +56,9 @@ pub(crate) struct MineArgs {
 	/// Multiaddress that others dial [default: the first one listened on]
 	#[arg(long, value_name = "ADDRESS", env = "INFERGRID_ANNOUNCE")]
 	pub(crate) announce: Option<String>,
-	/// Announce an address of this machine or of a private network: for private grids
-	#[arg(long, env = "INFERGRID_ALLOW_LOCAL")]
-	pub(crate) allow_local: bool,
+	/// Offer without asking other miners whether they reach the announced address
+	#[arg(long)]
+	pub(crate) skip_dial_back: bool,
 	/// How long to wait at a stop until what was assigned is delivered; 0 stops at once [default: 900]
 	#[arg(long, value_name = "SECONDS", env = "INFERGRID_DRAIN_SECONDS")]
 	pub(crate) drain_seconds: Option<u64>,
@@ -70,7 +74,7 @@ struct MineSettings {
 	capacity: Option<u32>,
 	listen: Vec<String>,
 	announce: Option<String>,
-	allow_local: bool,
+	skip_dial_back: bool,
 	drain_seconds: u64,
 }
 
@@ -89,7 +93,7 @@ impl MineSettings {
 			capacity: args.capacity.or(file.capacity),
 			listen: listen.unwrap_or_else(|| vec![DEFAULT_LISTEN.to_owned()]),
 			announce: args.announce.or_else(|| file.announce.clone()),
-			allow_local: args.allow_local || file.allow_local.unwrap_or_default(),
+			skip_dial_back: args.skip_dial_back,
 			drain_seconds: args
 				.drain_seconds
 				.or(file.drain_seconds)
@@ -137,16 +141,8 @@ async fn work(
 	let node = Arc::new(Node::new(submitter.clone()));
 	let miner = Miner::new(node, engine, journal, position, metrics.clone());
 
-	let genesis = submitter.chain().genesis();
-	let config = SwarmConfig::new(secret, settings.listen.clone(), genesis);
-	let service = Arc::new(MinerService::new(miner.clone()));
-	let (handle, swarm) = Swarm::start(config, Some(service)).await?;
-	let address = settings
-		.announce
-		.clone()
-		.or_else(|| handle.listen_addresses().first().cloned())
-		.unwrap_or_default();
-	Reach::announceable(&address, settings.allow_local).map_err(Failure::config)?;
+	let here = (submitter.chain(), &served);
+	let (handle, swarm, address) = join(settings, &miner, secret, here).await?;
 	let reference = &served.profile;
 	let intent = Intent {
 		price: Price {
@@ -156,7 +152,7 @@ async fn work(
 		capacity,
 		peer: handle.peer_id().to_bytes(),
 	};
-	let (_address, addresses) = watch::channel(address.clone());
+	let (announced, addresses) = watch::channel(address.clone());
 	let for_whom = (operator, served.clone());
 	let keeper = OfferKeeper::new(submitter.clone(), for_whom, intent, addresses, metrics);
 	keeper.begin(settings.worker.new_journal).await?;
@@ -173,6 +169,17 @@ async fn work(
 	let mut crew = Crew::new(halt.clone());
 	let metrics = settings.worker.metrics.as_deref();
 	metrics_server(&mut crew, metrics, registry, &halt).await?;
+	let (fixed, policy) = (settings.announce.is_some(), settings.worker.addresses());
+	let moving = halt.clone();
+	crew.spawn("the watch over the address", async move {
+		if fixed {
+			moving.cancelled().await;
+			drop(announced);
+		} else {
+			follow_address(handle, policy, announced, moving).await;
+		}
+		Ok(())
+	});
 	let watching = halt.clone();
 	crew.spawn("the watch over the offer", async move {
 		keeper.watch(watching).await.map_err(Into::into)
@@ -194,6 +201,34 @@ async fn work(
 	let result = crew.run(Duration::ZERO).await;
 	swarm.shutdown().await;
 	result
+}
+
+/// Joins the network, and gives the address at which others find the miner, as far as they can tell.
+async fn join(
+	settings: &MineSettings,
+	miner: &Arc<Miner>,
+	secret: NodeSecret,
+	(chain, served): (&Chain, &Served),
+) -> Result<(SwarmHandle, Swarm, String), Failure> {
+	let mut config = SwarmConfig::new(secret, settings.listen.clone(), chain.genesis());
+	let policy = settings.worker.addresses();
+	config.addresses = policy;
+	let service = Arc::new(MinerService::new(miner.clone()));
+	let (handle, swarm) = Swarm::builder(config)
+		.accept(InferHandler::new(service.clone()))
+		.accept(OpeningHandler::new(service))
+		.accept(DialBackHandler::new(policy))
+		.start()
+		.await?;
+	let address = match &settings.announce {
+		Some(given) => policy.announce(given).map(|()| given.clone()),
+		None => first_address(&handle, policy).await,
+	};
+	let address = address.map_err(Failure::config)?;
+	if !settings.skip_dial_back {
+		dial_back(chain, &served.id, &handle, &address).await?;
+	}
+	Ok((handle, swarm, address))
 }
 
 /// How many tasks this machine can take at a time.

@@ -174,6 +174,8 @@ pub(crate) struct GatewayFile {
 	pub metrics: Option<String>,
 	/// Ask for an audit of every answer.
 	pub always_audit: Option<bool>,
+	/// Dial addresses of this machine and of private networks.
+	pub allow_local: Option<bool>,
 	/// Keys that clients must show.
 	pub api_key: Option<Vec<Secret>>,
 }

@@ -78,8 +78,9 @@ async fn start(settings: &WorkerSettings) -> Result<Started, Failure> {
 		data,
 	} = Enrolled::get(settings).await?;
 	// A verifier only calls: nobody needs to reach it.
-	let config = SwarmConfig::new(secret, Vec::new(), submitter.chain().genesis());
-	let (handle, swarm) = Swarm::start(config, None).await?;
+	let mut config = SwarmConfig::new(secret, Vec::new(), submitter.chain().genesis());
+	config.addresses = settings.addresses();
+	let (handle, swarm) = Swarm::builder(config).start().await?;
 	tracing::info!(
 		verifier.operator = %infergrid_keys::address(&operator),
 		model.profile = %hex::encode(served.id),

@@ -15,7 +15,7 @@ use infergrid_journal::{DataDir, Journal};
 use infergrid_keys::{Key, KeySource, Secret};
 use infergrid_primitives::AccountBytes;
 use infergrid_proof::{Compute, Server};
-use infergrid_swarm::NodeSecret;
+use infergrid_swarm::{AddressPolicy, NodeSecret};
 use infergrid_telemetry::MetricsServer;
 use prometheus_client::registry::Registry;
 use serde::Serialize;
@@ -65,6 +65,9 @@ pub(crate) struct WorkerArgs {
 	/// Where to compute: cpu, cuda or cuda:N [default: cpu]
 	#[arg(long, value_name = "DEVICE", env = "INFERGRID_DEVICE")]
 	pub(crate) device: Option<String>,
+	/// Announce and dial addresses of this machine and of private networks: for private grids
+	#[arg(long, env = "INFERGRID_ALLOW_LOCAL")]
+	pub(crate) allow_local: bool,
 }
 
 /// Merged settings that miners and verifiers share.
@@ -80,6 +83,7 @@ pub(crate) struct WorkerSettings {
 	pub(crate) new_journal: bool,
 	pub(crate) metrics: Option<String>,
 	pub(crate) device: String,
+	pub(crate) allow_local: bool,
 }
 
 impl WorkerSettings {
@@ -116,7 +120,15 @@ impl WorkerSettings {
 				.device
 				.or_else(|| file.device.clone())
 				.unwrap_or_else(|| "cpu".into()),
+			allow_local: args.allow_local || file.allow_local.unwrap_or_default(),
 		})
+	}
+
+	/// Which addresses are dialled and announced.
+	pub(crate) fn addresses(&self) -> AddressPolicy {
+		AddressPolicy {
+			allow_local: self.allow_local,
+		}
 	}
 
 	/// The device by its name.

@@ -15,6 +15,7 @@ mod ledger;
 mod metrics;
 mod miner;
 mod offer;
+mod reach;
 mod service;
 #[cfg(test)]
 mod tests;
@@ -27,4 +28,5 @@ pub use ledger::{Ledger, Node};
 pub use metrics::MinerMetrics;
 pub use miner::{Miner, Position};
 pub use offer::{Intent, OfferError, OfferKeeper};
+pub use reach::{ReachError, dial_back, first_address, follow_address};
 pub use service::MinerService;

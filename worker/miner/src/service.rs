@@ -1,23 +1,21 @@
 //! What a miner answers to its peers: payers who want their answer, verifiers who want an opening.
 
 use crate::{
-	jobs::{Job, Progress, Prompt},
+	jobs::{Progress, Prompt},
 	miner::Miner,
 };
 use async_trait::async_trait;
 use infergrid_chain::{Phase, Task};
 use infergrid_journal::Delivery;
 use infergrid_keys::{verify_delivery_request, verify_opening_request};
-use infergrid_primitives::request::PromptCommitment;
+use infergrid_primitives::{AccountBytes, TaskId, request::PromptCommitment};
 use infergrid_swarm::{
-	Caller, FrameSender, InferFrame, InferRequest, OpeningReply, OpeningRequest, PeerId, Refusal,
-	Service,
+	Answers, FrameSender, InferFrame, InferRequest, OpeningReply, OpeningRequest, Openings, PeerId,
+	Refusal,
 };
-use std::{sync::Arc, time::Duration};
-use tokio::{sync::watch, time::timeout};
+use std::sync::Arc;
+use tokio::sync::watch;
 
-/// How long a payer who knows of the assignment before this worker does is kept waiting.
-const HEAD_START: Duration = Duration::from_secs(45);
 /// Tokens in one frame; it holds 16,000.
 const TOKENS_PER_FRAME: usize = 4_096;
 
@@ -35,8 +33,8 @@ impl MinerService {
 
 	async fn answer(&self, request: InferRequest, frames: &FrameSender) -> Result<(), Refusal> {
 		let genesis = self.miner.ledger.genesis();
-		let Some(job) = self.job(request.task).await else {
-			return self.finished(&request, frames).await;
+		let Some(job) = self.miner.jobs.get(request.task) else {
+			return self.finished(request.task, frames).await;
 		};
 		authorise(&job.task, &request)?;
 		if let PromptCommitment::Salted { .. } = job.task.request.prompt
@@ -54,24 +52,9 @@ impl MinerService {
 		stream(job.watch(), frames).await
 	}
 
-	/// The job for a task, which may be assigned a moment from now.
-	async fn job(&self, task: u64) -> Option<Arc<Job>> {
-		if let Some(job) = self.miner.jobs.get(task) {
-			return Some(job);
-		}
-		let journal = &self.miner.journal;
-		if let Ok(Some(_)) = journal.run(move |journal| journal.delivery(task)).await {
-			return None;
-		}
-		timeout(HEAD_START, self.miner.jobs.wait(task)).await.ok()
-	}
-
 	/// Gives an answer that was finished before.
-	async fn finished(&self, request: &InferRequest, frames: &FrameSender) -> Result<(), Refusal> {
-		let delivery = self.delivery(request.task).await?.ok_or(Refusal::Unknown)?;
-		let task = self.miner.ledger.task(request.task).await;
-		let task = task.map_err(internal)?.ok_or(Refusal::Expired)?;
-		authorise(&task, request)?;
+	async fn finished(&self, task: TaskId, frames: &FrameSender) -> Result<(), Refusal> {
+		let delivery = self.delivery(task).await?.ok_or(Refusal::Unknown)?;
 		let progress = Progress {
 			tokens: delivery.opening.output.clone(),
 			end: Some(Ok(Arc::new(delivery))),
@@ -102,23 +85,49 @@ impl MinerService {
 }
 
 #[async_trait]
-impl Service for MinerService {
-	async fn who_infers(&self, peer: PeerId, request: &InferRequest) -> Result<Caller, Refusal> {
-		let genesis = self.miner.ledger.genesis();
+impl Answers for MinerService {
+	async fn who_infers(
+		&self,
+		peer: PeerId,
+		request: &InferRequest,
+	) -> Result<AccountBytes, Refusal> {
+		let ledger = &self.miner.ledger;
 		let (payer, peer) = (&request.payer_key, peer.to_bytes());
+		let genesis = ledger.genesis();
 		if !verify_delivery_request(payer, &genesis, request.task, &peer, &request.signature) {
 			return Err(Refusal::Unauthorised);
 		}
-		match self.miner.jobs.get(request.task) {
-			Some(job) => {
-				authorise(&job.task, request)?;
-				Ok(Caller::Payer(*payer))
-			}
-			None => Ok(Caller::Unknown),
+		if let Some(job) = self.miner.jobs.get(request.task) {
+			authorise(&job.task, request)?;
+		} else {
+			self.delivery(request.task).await?.ok_or(Refusal::Unknown)?;
+			let task = ledger.task(request.task).await.map_err(internal)?;
+			authorise(&task.ok_or(Refusal::Expired)?, request)?;
 		}
+		Ok(*payer)
 	}
 
-	async fn who_opens(&self, peer: PeerId, request: &OpeningRequest) -> Result<Caller, Refusal> {
+	async fn known(&self, task: TaskId) {
+		self.miner.jobs.wait(task).await;
+	}
+
+	async fn infer(&self, peer: PeerId, request: InferRequest, frames: FrameSender) {
+		let task = request.task;
+		if let Err(refusal) = self.answer(request, &frames).await {
+			tracing::debug!(task, %peer, %refusal, "refused an answer");
+			// The peer may have gone; then nobody waits for the reason.
+			let _ = frames.send(InferFrame::Refused(refusal)).await;
+		}
+	}
+}
+
+#[async_trait]
+impl Openings for MinerService {
+	async fn who_opens(
+		&self,
+		peer: PeerId,
+		request: &OpeningRequest,
+	) -> Result<AccountBytes, Refusal> {
 		let miner = &self.miner;
 		let genesis = miner.ledger.genesis();
 		let what = (request.task, request.round);
@@ -146,17 +155,8 @@ impl Service for MinerService {
 		};
 		let verifier = miner.ledger.operator_of(&request.worker).await;
 		match verifier.map_err(internal)? {
-			Some(verifier) if committee.contains(&verifier) => Ok(Caller::Verifier(verifier)),
+			Some(verifier) if committee.contains(&verifier) => Ok(verifier),
 			_ => Err(Refusal::NotAssigned),
-		}
-	}
-
-	async fn infer(&self, peer: PeerId, request: InferRequest, frames: FrameSender) {
-		let task = request.task;
-		if let Err(refusal) = self.answer(request, &frames).await {
-			tracing::debug!(task, %peer, %refusal, "refused an answer");
-			// The peer may have gone; then nobody waits for the reason.
-			let _ = frames.send(InferFrame::Refused(refusal)).await;
 		}
 	}
 

@@ -1,6 +1,6 @@
 //! What a node is told at start.
 
-use crate::NodeSecret;
+use crate::{AddressPolicy, NodeSecret};
 use infergrid_primitives::Hash;
 use std::time::Duration;
 
@@ -14,58 +14,57 @@ pub struct SwarmConfig {
 	pub listen: Vec<String>,
 	/// Genesis hash of the chain: peers of another chain are not understood.
 	pub genesis: Hash,
-	/// How much is done at once.
+	/// Which addresses are dialled.
+	pub addresses: AddressPolicy,
+	/// How many connections there are at once.
 	pub limits: Limits,
 	/// How long anything may take.
 	pub timeouts: Timeouts,
 }
 
 impl SwarmConfig {
-	/// A node with default limits and timeouts.
+	/// A node on the public grid with default limits and timeouts.
 	pub fn new(secret: NodeSecret, listen: Vec<String>, genesis: Hash) -> Self {
 		Self {
 			secret,
 			listen,
 			genesis,
+			addresses: AddressPolicy::default(),
 			limits: Limits::default(),
 			timeouts: Timeouts::default(),
 		}
 	}
 }
 
-/// How much is done at once.
+/// How many connections there are at once. What a protocol serves at once is its handler's affair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-	/// Streams of callers not known yet; where there are more, those of whoever has most give way.
-	pub strangers: usize,
-	/// Streams served at once for known payers, and as many again for drawn verifiers; more are refused
-	/// as busy.
-	pub streams: usize,
-	/// Streams served at once for one account or peer; more are refused as busy.
-	pub streams_per_caller: usize,
-	/// Streams whose callers wait for something that is not known here yet; more are refused as busy.
-	pub unknown: usize,
-	/// Connections in either direction; more are closed.
-	pub connections: u32,
-	/// Connections from one address, or one IPv6 network; more are closed.
-	pub connections_per_address: usize,
-	/// Connections with one peer.
-	pub connections_per_peer: u32,
+	/// Connections that this node made; further calls fail.
+	pub outbound: u32,
+	/// Connections that peers made; above it those of the address with the most give way, first the
+	/// ones on which nothing was ever authorised, never one on which authorised work goes on.
+	pub inbound: usize,
+	/// Connections that peers made from one IPv4 address or IPv6 network of 64 bits.
+	pub inbound_per_site: usize,
+	/// Connections that are being negotiated; more are closed.
+	pub pending: usize,
+	/// Connections that are being negotiated with one address or network.
+	pub pending_per_site: usize,
+	/// Connections with one peer in either direction; more are closed.
+	pub per_peer: u32,
 }
 
 impl Default for Limits {
 	fn default() -> Self {
-		// One request in flight holds at most 1 MiB of prompt: 256 streams are at most 256 MiB, and those
-		// of strangers as much for a few seconds. A
-		// gateway serves many clients, so one peer may hold half of the places.
+		// With the connections that are being closed, below the 1,024 files that a process has by
+		// default.
 		Self {
-			strangers: 256,
-			streams: 256,
-			streams_per_caller: 128,
-			unknown: 256,
-			connections: 2_048,
-			connections_per_address: 128,
-			connections_per_peer: 4,
+			outbound: 256,
+			inbound: 256,
+			inbound_per_site: 128,
+			pending: 256,
+			pending_per_site: 16,
+			per_peer: 4,
 		}
 	}
 }
@@ -75,16 +74,14 @@ impl Default for Limits {
 pub struct Timeouts {
 	/// To connect to a peer. The transport gives up after 10 seconds in any case.
 	pub connect: Duration,
-	/// For a peer that is not known yet to send its request, and for the service to say who it is.
-	pub stranger: Duration,
 	/// To open a stream and send a request.
 	pub request: Duration,
+	/// To agree with a peer on what a stream that it opened is for.
+	pub negotiate: Duration,
 	/// Until a request is accepted, or an opening given.
 	pub reply: Duration,
 	/// Between two frames of an answer.
 	pub idle: Duration,
-	/// To hand one frame to a peer that reads slowly.
-	pub write: Duration,
 	/// Until a connection without streams is closed.
 	pub keep_connection: Duration,
 	/// For streams in progress to end when the node stops.
@@ -95,11 +92,10 @@ impl Default for Timeouts {
 	fn default() -> Self {
 		Self {
 			connect: Duration::from_secs(10),
-			stranger: Duration::from_secs(10),
 			request: Duration::from_secs(20),
+			negotiate: Duration::from_secs(10),
 			reply: Duration::from_secs(60),
 			idle: Duration::from_secs(120),
-			write: Duration::from_secs(30),
 			keep_connection: Duration::from_secs(60),
 			shutdown: Duration::from_secs(5),
 		}

@@ -102,6 +102,12 @@ pub enum AddressError {
 	/// It is of a kind that this network does not use.
 	#[error("`{0}` is not of the form /ip4/ADDRESS/tcp/PORT or /ip6/ADDRESS/tcp/PORT")]
 	Unsupported(String),
+	/// It is an address of this machine or of a private network, where strangers send nobody.
+	#[error(
+		"`{0}` is an address of this machine or of a private network: on a private grid, allow them with \
+		 --allow-local"
+	)]
+	Local(String),
 	/// It names another peer than expected.
 	#[error("`{0}` names another peer")]
 	OtherPeer(String),

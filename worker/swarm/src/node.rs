@@ -1,289 +1,151 @@
-//! The loop that owns the network, and its life from start to stop.
+//! The loop that owns the network.
 
 use crate::{
-	PeerId, Refusal, Service, SwarmConfig, SwarmHandle,
-	admission::{Admission, Places},
-	error::{CallError, StartError},
-	identity::parse_listen,
-	server::{self, Door},
-	strangers::Strangers,
-	streams::{self, Inbound, Kind, Open, Protocols, Reply},
+	PeerId,
+	address::ip,
+	connections,
+	error::CallError,
+	halves::Halves,
+	protocol::{Handler, Inbound},
+	streams::{self, Open, Opened, Reply},
 };
-use futures::StreamExt;
+use futures::{FutureExt, StreamExt, future::join_all};
 use libp2p::{
-	Multiaddr, Stream, SwarmBuilder, connection_limits, noise, ping,
+	Multiaddr, StreamProtocol, connection_limits,
+	core::ConnectedPoint,
+	ping,
 	swarm::{
-		NetworkBehaviour, SwarmEvent,
+		ConnectionId, NetworkBehaviour, SwarmEvent,
 		dial_opts::{DialOpts, PeerCondition},
 	},
-	tcp, yamux,
 };
 use std::{
 	collections::{HashMap, HashSet},
+	net::IpAddr,
 	sync::Arc,
 	time::Duration,
 };
 use tokio::{
 	sync::{mpsc, watch},
-	task::{JoinHandle, JoinSet},
+	task::JoinSet,
+	time::{Instant, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 
-/// Calls that wait for the loop to take them; more make their callers wait.
-const COMMANDS_WAITING: usize = 64;
-
-/// Calls to one peer that wait for a connection with it; more are refused.
-const MAX_WAITING_PER_PEER: usize = 256;
-
-/// Refusals being told at once; above it streams are reset without a reason.
-const MAX_REFUSALS: usize = 64;
-
-/// How long a listener may take to report the address it is bound to.
-const LISTEN_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// How often peers are asked for a sign of life, and how long they may take.
-const PING_INTERVAL: Duration = Duration::from_secs(15);
-const PING_TIMEOUT: Duration = Duration::from_secs(20);
+/// Calls that wait for one connection; more are refused.
+const MAX_WAITING: usize = 256;
 
 /// How long closing the connections may take at the end.
 const GOODBYE: Duration = Duration::from_secs(1);
 
+/// How long until an address is listened on again whose listener died.
+const RELISTEN: Duration = Duration::from_secs(5);
+
 /// A stream that a caller wants.
 #[derive(Debug)]
-pub(crate) struct Command {
+pub(crate) struct Call {
 	pub(crate) peer: libp2p::PeerId,
 	pub(crate) address: Multiaddr,
-	pub(crate) kind: Kind,
+	pub(crate) protocol: StreamProtocol,
 	pub(crate) reply: Reply,
 }
 
+impl Call {
+	fn fail(self, error: CallError) {
+		// Its caller may have given up.
+		drop(self.reply.send(Err(error)));
+	}
+}
+
 #[derive(NetworkBehaviour)]
-struct Behaviour {
+pub(crate) struct Behaviour {
 	/// Refuses connections above the limits before anything is spent on them.
-	limits: connection_limits::Behaviour,
+	pub(crate) limits: connection_limits::Behaviour,
+	/// Lets those give way that take the most room.
+	pub(crate) connections: connections::Behaviour,
 	/// Finds peers that died without a word.
-	ping: ping::Behaviour,
-	/// The two protocols.
-	streams: streams::Behaviour,
+	pub(crate) ping: ping::Behaviour,
+	/// All protocols.
+	pub(crate) streams: streams::Behaviour,
 }
 
-/// A running node. Owns every task of it: dropping it aborts them, [`Swarm::shutdown`] ends them in
-/// order.
-#[derive(Debug)]
-pub struct Swarm {
-	stop: CancellationToken,
-	kill: CancellationToken,
-	task: JoinHandle<()>,
-	grace: Duration,
+/// One connection.
+struct Link {
+	peer: libp2p::PeerId,
+	ip: Option<IpAddr>,
 }
 
-impl Swarm {
-	/// Starts a node and waits until it is bound to all of its addresses. Without a `service` it
-	/// only calls others.
-	pub async fn start(
-		config: SwarmConfig,
-		service: Option<Arc<dyn Service>>,
-	) -> Result<(SwarmHandle, Self), StartError> {
-		let keypair = config.secret.keypair().ok_or(StartError::Secret)?;
-		let peer = PeerId(keypair.public().to_peer_id());
-		let protocols = Protocols::new(&config.genesis)
-			.ok_or_else(|| StartError::Transport("invalid protocol name".into()))?;
-		let transport = |error: &dyn std::fmt::Display| StartError::Transport(error.to_string());
-		let limits = connection_limits::ConnectionLimits::default()
-			.with_max_established(Some(config.limits.connections))
-			.with_max_established_per_peer(Some(config.limits.connections_per_peer))
-			.with_max_pending_incoming(Some(config.limits.connections))
-			.with_max_pending_outgoing(Some(config.limits.connections));
-		let behaviour = Behaviour {
-			limits: connection_limits::Behaviour::new(limits),
-			ping: ping::Behaviour::new(
-				ping::Config::new()
-					.with_interval(PING_INTERVAL)
-					.with_timeout(PING_TIMEOUT),
-			),
-			streams: streams::Behaviour::new(
-				protocols,
-				service.is_some(),
-				config.timeouts.request,
-				config.limits.connections_per_address,
-			),
-		};
-		let mut network = SwarmBuilder::with_existing_identity(keypair)
-			.with_tokio()
-			.with_tcp(
-				tcp::Config::default().nodelay(true),
-				noise::Config::new,
-				yamux::Config::default,
-			)
-			.map_err(|error| transport(&error))?
-			.with_behaviour(|_| behaviour)
-			.map_err(|error| transport(&error))?
-			.with_swarm_config(|swarm| {
-				swarm.with_idle_connection_timeout(config.timeouts.keep_connection)
-			})
-			.build();
-		let bound = listen(&mut network, &config.listen).await?;
-
-		let (addresses_out, addresses) = watch::channel(Vec::new());
-		let (commands_in, commands) = mpsc::channel(COMMANDS_WAITING);
-		let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
-		let handle = SwarmHandle {
-			peer,
-			addresses,
-			commands: commands_in,
-			timeouts: config.timeouts,
-		};
-		let mut node = Node {
-			network,
-			service,
-			strangers: Strangers::new(config.limits.strangers),
-			places: Arc::new(Places::new(&config.limits)),
-			refusals: Admission::new(MAX_REFUSALS, MAX_REFUSALS),
-			commands,
-			waiting: HashMap::new(),
-			addresses: addresses_out,
-			bound,
-			tasks: JoinSet::new(),
-			timeouts: config.timeouts,
-		};
-		node.publish_addresses();
-		let task = {
-			let (stop, kill) = (stop.clone(), kill.clone());
-			#[expect(
-				clippy::disallowed_methods,
-				reason = "the node's one root task: `Swarm` aborts or joins it"
-			)]
-			tokio::spawn(async move { node.run(stop, kill).await })
-		};
-		Ok((
-			handle,
-			Self {
-				stop,
-				kill,
-				task,
-				grace: config.timeouts.shutdown,
-			},
-		))
-	}
-
-	/// Refuses new streams, waits up to [`Timeouts::shutdown`](crate::Timeouts::shutdown) for those in
-	/// progress, cancels what is left, closes every connection and ends. Calls made through a handle
-	/// fail from here on.
-	pub async fn shutdown(mut self) {
-		self.stop.cancel();
-		if tokio::time::timeout(self.grace, &mut self.task)
-			.await
-			.is_err()
-		{
-			self.kill.cancel();
-			self.ended().await;
-		}
-	}
-
-	/// Ends when the node has ended, which without a shutdown is a failure.
-	pub async fn ended(&mut self) {
-		if let Err(error) = (&mut self.task).await {
-			tracing::error!(%error, "the network task failed");
-		}
-	}
+/// A connection that is being made, and the calls for which it is.
+struct Dial {
+	peer: libp2p::PeerId,
+	address: Multiaddr,
+	waiting: Vec<Call>,
 }
 
-impl Drop for Swarm {
-	fn drop(&mut self) {
-		self.task.abort();
-	}
-}
-
-/// Binds every address and gives what each listener reported.
-async fn listen(
-	network: &mut libp2p::Swarm<Behaviour>,
-	addresses: &[String],
-) -> Result<HashSet<Multiaddr>, StartError> {
-	let mut waiting = HashMap::new();
-	for text in addresses {
-		let address = parse_listen(text).map_err(|source| StartError::Address {
-			address: text.clone(),
-			source,
-		})?;
-		let listener = network
-			.listen_on(address)
-			.map_err(|error| StartError::Listen {
-				address: text.clone(),
-				reason: error.to_string(),
-			})?;
-		waiting.insert(listener, text.clone());
-	}
-	let mut bound = HashSet::new();
-	let deadline = tokio::time::Instant::now() + LISTEN_TIMEOUT;
-	while let Some(text) = waiting.values().next().cloned() {
-		let event = tokio::time::timeout_at(deadline, network.select_next_some()).await;
-		let (listener, reason) = match event {
-			Err(_) => {
-				return Err(StartError::Listen {
-					address: text,
-					reason: "no address was bound".into(),
-				});
-			}
-			Ok(SwarmEvent::NewListenAddr {
-				listener_id,
-				address,
-			}) => {
-				waiting.remove(&listener_id);
-				bound.insert(address);
-				continue;
-			}
-			Ok(SwarmEvent::ListenerClosed {
-				listener_id,
-				reason: Err(error),
-				..
-			}) => (listener_id, error.to_string()),
-			Ok(SwarmEvent::ListenerError { listener_id, error }) => {
-				(listener_id, error.to_string())
-			}
-			Ok(_) => continue,
-		};
-		let address = waiting.remove(&listener).unwrap_or(text);
-		return Err(StartError::Listen { address, reason });
-	}
-	Ok(bound)
-}
-
-struct Node {
+pub(crate) struct Node {
 	network: libp2p::Swarm<Behaviour>,
-	service: Option<Arc<dyn Service>>,
-	strangers: Strangers<PeerId>,
-	places: Arc<Places>,
-	refusals: Admission<()>,
-	commands: mpsc::Receiver<Command>,
-	/// Calls that wait for a connection.
-	waiting: HashMap<libp2p::PeerId, Vec<Command>>,
-	addresses: watch::Sender<Vec<String>>,
+	handlers: Arc<HashMap<StreamProtocol, Arc<dyn Handler>>>,
+	calls: mpsc::Receiver<Call>,
+	links: HashMap<ConnectionId, Link>,
+	dials: HashMap<ConnectionId, Dial>,
+	listening: watch::Sender<Vec<String>>,
 	bound: HashSet<Multiaddr>,
-	/// One task for each stream that is served or refused.
+	/// Addresses whose listeners died.
+	lost: Vec<Multiaddr>,
+	relisten: Instant,
+	/// One task for each stream that a peer opened.
 	tasks: JoinSet<()>,
-	timeouts: crate::Timeouts,
 }
 
 impl Node {
-	async fn run(&mut self, stop: CancellationToken, kill: CancellationToken) {
+	pub(crate) fn new(
+		network: libp2p::Swarm<Behaviour>,
+		handlers: HashMap<StreamProtocol, Arc<dyn Handler>>,
+		calls: mpsc::Receiver<Call>,
+		listening: watch::Sender<Vec<String>>,
+		bound: HashSet<Multiaddr>,
+	) -> Self {
+		let node = Self {
+			network,
+			handlers: Arc::new(handlers),
+			calls,
+			links: HashMap::new(),
+			dials: HashMap::new(),
+			listening,
+			bound,
+			lost: Vec::new(),
+			relisten: Instant::now(),
+			tasks: JoinSet::new(),
+		};
+		node.publish_addresses();
+		node
+	}
+
+	/// Works until `stop`, then lets the streams in progress end until `kill`.
+	pub(crate) async fn run(&mut self, stop: CancellationToken, kill: CancellationToken) {
 		loop {
 			tokio::select! {
 				() = stop.cancelled() => break,
-				event = self.network.select_next_some() => self.on_event(event, false),
-				Some(command) = self.commands.recv() => self.on_command(command),
+				event = self.network.select_next_some() => self.on_event(event),
+				Some(call) = self.calls.recv() => self.on_call(call),
 				Some(ended) = self.tasks.join_next() => report(ended),
+				() = sleep_until(self.relisten), if !self.lost.is_empty() => self.listen_again(),
 			}
 		}
-		self.refuse_commands();
+		self.refuse_calls();
+		let handlers = self.handlers.clone();
+		let mut shutdown = join_all(handlers.values().map(|handler| handler.shutdown())).fuse();
+		let mut handlers_stopped = false;
 		// Streams in progress go on; their bytes move only while the network is polled.
-		while !self.tasks.is_empty() {
+		while !handlers_stopped || !self.tasks.is_empty() {
 			tokio::select! {
 				() = kill.cancelled() => {
 					tracing::warn!(streams = self.tasks.len(), "streams cancelled at shutdown");
 					self.tasks.abort_all();
 					break;
 				},
-				event = self.network.select_next_some() => self.on_event(event, true),
+				_ = &mut shutdown, if !handlers_stopped => handlers_stopped = true,
+				event = self.network.select_next_some() => self.on_event(event),
 				Some(ended) = self.tasks.join_next() => report(ended),
 			}
 		}
@@ -291,18 +153,15 @@ impl Node {
 		let _ = tokio::time::timeout(GOODBYE, self.close_connections()).await;
 	}
 
-	fn refuse_commands(&mut self) {
-		self.commands.close();
-		let mut refused: Vec<_> = self
-			.waiting
-			.drain()
-			.flat_map(|(_, commands)| commands)
-			.collect();
-		while let Ok(command) = self.commands.try_recv() {
-			refused.push(command);
+	fn refuse_calls(&mut self) {
+		self.calls.close();
+		for (_, dial) in self.dials.drain() {
+			for call in dial.waiting {
+				call.fail(CallError::Stopped);
+			}
 		}
-		for command in refused {
-			drop(command.reply.send(Err(CallError::Stopped)));
+		while let Ok(call) = self.calls.try_recv() {
+			call.fail(CallError::Stopped);
 		}
 	}
 
@@ -318,11 +177,9 @@ impl Node {
 		}
 	}
 
-	fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>, stopping: bool) {
+	fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
 		match event {
-			SwarmEvent::Behaviour(BehaviourEvent::Streams(inbound)) => {
-				self.on_inbound(inbound, stopping)
-			}
+			SwarmEvent::Behaviour(BehaviourEvent::Streams(opened)) => self.on_opened(opened),
 			SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event {
 				peer,
 				connection,
@@ -331,133 +188,186 @@ impl Node {
 				tracing::debug!(%peer, %error, "connection closed: no sign of life");
 				self.network.close_connection(connection);
 			}
-			SwarmEvent::ConnectionEstablished { peer_id, .. } => {
-				for command in self.waiting.remove(&peer_id).unwrap_or_default() {
-					self.open(command);
-				}
+			SwarmEvent::ConnectionEstablished {
+				peer_id,
+				connection_id,
+				endpoint,
+				..
+			} => self.on_connected(peer_id, connection_id, &endpoint),
+			SwarmEvent::ConnectionClosed { connection_id, .. } => {
+				self.links.remove(&connection_id);
 			}
 			SwarmEvent::OutgoingConnectionError {
-				peer_id: Some(peer),
+				connection_id,
 				error,
 				..
-			} if !self.network.is_connected(&peer) => {
-				// Otherwise a connection from the other side came first.
-				let reason = error.to_string();
-				for command in self.waiting.remove(&peer).unwrap_or_default() {
-					let error = CallError::Connect {
-						peer: PeerId(peer),
-						reason: reason.clone(),
-					};
-					drop(command.reply.send(Err(error)));
-				}
-			}
+			} => self.on_dial_failed(connection_id, &error.to_string()),
+			event => self.on_listener_event(event),
+		}
+	}
+
+	fn on_listener_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
+		match event {
 			SwarmEvent::NewListenAddr { address, .. } => {
+				self.lost.retain(|lost| *lost != address);
 				self.bound.insert(address);
 				self.publish_addresses();
 			}
 			SwarmEvent::ExpiredListenAddr { address, .. } => {
+				tracing::warn!(%address, "this address is gone: peers do not reach it any more");
 				self.bound.remove(&address);
 				self.publish_addresses();
 			}
 			SwarmEvent::ListenerClosed {
 				addresses, reason, ..
 			} => {
-				for address in addresses {
-					self.bound.remove(&address);
+				for address in &addresses {
+					self.bound.remove(address);
 				}
 				self.publish_addresses();
 				if let Err(error) = reason {
-					tracing::error!(%error, "a listener closed");
+					tracing::error!(%error, ?addresses, "a listener died: peers do not reach it; trying again");
+					self.lost.extend(addresses);
+					self.relisten = Instant::now() + RELISTEN;
 				}
 			}
-			SwarmEvent::ListenerError { error, .. } => tracing::warn!(%error, "a listener failed"),
+			SwarmEvent::ListenerError { error, .. } => {
+				tracing::warn!(%error, "a connection cannot be taken: are there too few file descriptors?");
+			}
 			_ => {}
 		}
 	}
 
-	fn on_command(&mut self, command: Command) {
-		let peer = command.peer;
-		if self.network.is_connected(&peer) {
-			return self.open(command);
-		}
-		let waiting = self.waiting.entry(peer).or_default();
-		waiting.retain(|command| !command.reply.is_closed());
-		if waiting.len() >= MAX_WAITING_PER_PEER {
-			return drop(command.reply.send(Err(CallError::Stopped)));
-		}
-		let dial = DialOpts::peer_id(peer)
-			.addresses(vec![command.address.clone()])
-			.condition(PeerCondition::Always)
-			.build();
-		// Later calls share the dial of the first one that brought their address.
-		let known = waiting
-			.iter()
-			.any(|earlier| earlier.address == command.address);
-		waiting.push(command);
-		if known {
-			return;
-		}
-		if let Err(error) = self.network.dial(dial) {
-			for command in self.waiting.remove(&peer).unwrap_or_default() {
-				let error = CallError::Connect {
-					peer: PeerId(peer),
-					reason: error.to_string(),
-				};
-				drop(command.reply.send(Err(error)));
+	fn listen_again(&mut self) {
+		self.relisten = Instant::now() + RELISTEN;
+		for address in self.lost.clone() {
+			// A listener that fails again tells so as an event.
+			if let Err(error) = self.network.listen_on(address.clone()) {
+				tracing::warn!(%error, %address, "still cannot listen");
 			}
 		}
 	}
 
-	fn open(&mut self, command: Command) {
-		let Command {
-			peer, kind, reply, ..
-		} = command;
-		self.network
-			.behaviour_mut()
-			.streams
-			.open(peer, Open { kind, reply });
+	fn on_call(&mut self, call: Call) {
+		if let Some(connection) = self.link(call.peer, ip(&call.address)) {
+			return self.open(connection, call);
+		}
+		// Nothing, or a connection with the same peer elsewhere, which may have moved.
+		let same = |dial: &&mut Dial| dial.peer == call.peer && dial.address == call.address;
+		if let Some(dial) = self.dials.values_mut().find(same) {
+			dial.waiting.retain(|call| !call.reply.is_closed());
+			return match dial.waiting.len() < MAX_WAITING {
+				true => dial.waiting.push(call),
+				false => call.fail(CallError::Stopped),
+			};
+		}
+		let options = DialOpts::peer_id(call.peer)
+			.addresses(vec![call.address.clone()])
+			.condition(PeerCondition::Always)
+			// From the port listened on, a router would let the peer's dial-back through, and it alone.
+			.allocate_new_port()
+			.build();
+		let id = options.connection_id();
+		let dial = Dial {
+			peer: call.peer,
+			address: call.address.clone(),
+			waiting: vec![call],
+		};
+		self.dials.insert(id, dial);
+		if let Err(error) = self.network.dial(options) {
+			self.on_dial_failed(id, &error.to_string());
+		}
 	}
 
-	fn on_inbound(&mut self, inbound: Inbound, stopping: bool) {
-		let Inbound {
+	/// The newest connection with `peer`; of those at `ip` only, if given.
+	fn link(&self, peer: libp2p::PeerId, ip: Option<IpAddr>) -> Option<ConnectionId> {
+		self.links
+			.iter()
+			.filter(|(_, link)| link.peer == peer && (ip.is_none() || link.ip == ip))
+			.map(|(id, _)| *id)
+			.max()
+	}
+
+	fn on_connected(
+		&mut self,
+		peer: libp2p::PeerId,
+		connection: ConnectionId,
+		endpoint: &ConnectedPoint,
+	) {
+		let link = Link {
 			peer,
-			origin,
-			kind,
-			stream,
-		} = inbound;
-		let peer = PeerId(peer);
-		let Some(service) = self.service.clone() else {
-			return;
+			ip: ip(endpoint.get_remote_address()),
 		};
-		if stopping {
-			return self.refuse(kind, stream, Refusal::Stopping);
-		}
-		let stranger = self.strangers.admit(origin, peer);
-		let door = Door {
-			service,
-			places: self.places.clone(),
-			timeouts: self.timeouts,
-		};
-		self.tasks.spawn(async move {
-			if let Err(error) = server::serve(door, peer, kind, stranger, stream).await {
-				tracing::debug!(%peer, ?kind, %error, "stream ended early");
+		self.links.insert(connection, link);
+		self.dials.remove(&connection).into_iter().for_each(|dial| {
+			for call in dial.waiting {
+				Self::open_on(&mut self.network, connection, call);
 			}
 		});
+		// Whichever way it came, it is the peer: the calls that wait for another way to it can go.
+		for dial in self.dials.values_mut().filter(|dial| dial.peer == peer) {
+			for call in dial.waiting.drain(..) {
+				Self::open_on(&mut self.network, connection, call);
+			}
+		}
 	}
 
-	fn refuse(&mut self, kind: Kind, stream: Stream, refusal: Refusal) {
-		if let Some(permit) = self.refusals.admit(()) {
-			self.tasks.spawn(async move {
-				let _permit = permit;
-				server::refuse(kind, stream, refusal).await;
-			});
+	fn on_dial_failed(&mut self, connection: ConnectionId, reason: &str) {
+		let Some(dial) = self.dials.remove(&connection) else {
+			return;
+		};
+		let other = self.link(dial.peer, None);
+		for call in dial.waiting {
+			match other {
+				Some(connection) => self.open(connection, call),
+				None => call.fail(CallError::Connect {
+					peer: PeerId(dial.peer),
+					reason: reason.to_owned(),
+				}),
+			}
 		}
+	}
+
+	fn open(&mut self, connection: ConnectionId, call: Call) {
+		Self::open_on(&mut self.network, connection, call);
+	}
+
+	fn open_on(network: &mut libp2p::Swarm<Behaviour>, connection: ConnectionId, call: Call) {
+		let Call {
+			peer,
+			protocol,
+			reply,
+			..
+		} = call;
+		let open = Open { protocol, reply };
+		network.behaviour_mut().streams.open(peer, connection, open);
+	}
+
+	fn on_opened(&mut self, opened: Opened) {
+		// A stream whose connection has ended is over, and one of no handler was not offered.
+		let (Some(link), Some(handler)) = (
+			self.links.get(&opened.connection),
+			self.handlers.get(&opened.protocol).cloned(),
+		) else {
+			return;
+		};
+		let stream = Inbound {
+			peer: PeerId(opened.peer),
+			ip: link.ip,
+			standing: opened.standing,
+			stream: Box::new(Halves::new(opened.stream)),
+		};
+		self.tasks.spawn(async move { handler.serve(stream).await });
 	}
 
 	fn publish_addresses(&self) {
 		let mut addresses: Vec<_> = self.bound.iter().map(ToString::to_string).collect();
 		addresses.sort();
-		self.addresses.send_replace(addresses);
+		self.listening.send_if_modified(|last| {
+			let changed = *last != addresses;
+			*last = addresses;
+			changed
+		});
 	}
 }
 

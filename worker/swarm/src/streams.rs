@@ -5,74 +5,47 @@
 //! at once, and keeps the sender of every closed connection.
 
 use crate::{
+	Timeouts,
 	error::{CallError, Phase},
-	strangers::Origin,
+	standing::{Pace, Rate, Standing, Standings},
 };
-use futures::future::{Ready, ready};
+use futures::{
+	FutureExt,
+	future::{Ready, ready},
+};
 use infergrid_primitives::Hash;
 use libp2p::{
 	InboundUpgrade, Multiaddr, OutboundUpgrade, PeerId, Stream, StreamProtocol,
 	core::{Endpoint, UpgradeInfo, transport::PortUse},
-	multiaddr::Protocol,
 	swarm::{
 		ConnectionDenied, ConnectionHandler, ConnectionHandlerEvent, ConnectionId, FromSwarm,
-		NetworkBehaviour, NotifyHandler, StreamUpgradeError, SubstreamProtocol, THandlerInEvent,
-		ToSwarm,
+		InvalidProtocol, NetworkBehaviour, NotifyHandler, StreamUpgradeError, SubstreamProtocol,
+		THandlerInEvent, ToSwarm,
 		handler::{
 			ConnectionEvent, DialUpgradeError, FullyNegotiatedInbound, FullyNegotiatedOutbound,
 		},
 	},
 };
 use std::{
-	collections::{HashMap, VecDeque},
+	collections::VecDeque,
 	convert::Infallible,
+	pin::Pin,
+	sync::Arc,
 	task::{Context, Poll},
-	time::Duration,
+	time::Instant,
 };
-use tokio::sync::oneshot;
+use tokio::{
+	sync::oneshot,
+	time::{Sleep, sleep_until},
+};
 
-/// Streams of one connection that wait for the node to take them; more are dropped. The library
-/// negotiates at most 128 at a time.
+/// Streams of one connection that wait to be taken; more are dropped. The library negotiates at most
+/// 128 at a time.
 const MAX_WAITING: usize = 128;
 
-/// The protocols of one chain.
-#[derive(Clone, Debug)]
-pub(crate) struct Protocols {
-	infer: StreamProtocol,
-	opening: StreamProtocol,
-}
-
-/// What a stream is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-	Infer,
-	Opening,
-}
-
-impl Protocols {
-	pub(crate) fn new(genesis: &Hash) -> Option<Self> {
-		let name = |what| {
-			StreamProtocol::try_from_owned(format!("/infergrid/{what}/1/{}", hex::encode(genesis)))
-				.ok()
-		};
-		Some(Self {
-			infer: name("infer")?,
-			opening: name("opening")?,
-		})
-	}
-
-	fn name(&self, kind: Kind) -> StreamProtocol {
-		match kind {
-			Kind::Infer => self.infer.clone(),
-			Kind::Opening => self.opening.clone(),
-		}
-	}
-
-	fn kind(&self, name: &StreamProtocol) -> Option<Kind> {
-		[Kind::Infer, Kind::Opening]
-			.into_iter()
-			.find(|kind| self.name(*kind) == *name)
-	}
+/// The full name of a protocol on one chain.
+pub(crate) fn protocol(genesis: &Hash, name: &str) -> Result<StreamProtocol, InvalidProtocol> {
+	StreamProtocol::try_from_owned(format!("/infergrid/{name}/1/{}", hex::encode(genesis)))
 }
 
 /// Where an opened stream goes. Dropped without a word if the connection breaks.
@@ -81,72 +54,63 @@ pub(crate) type Reply = oneshot::Sender<Result<Stream, CallError>>;
 /// A stream to open and where it goes.
 #[derive(Debug)]
 pub(crate) struct Open {
-	pub(crate) kind: Kind,
+	pub(crate) protocol: StreamProtocol,
 	pub(crate) reply: Reply,
 }
 
 /// A stream that a peer opened.
 #[derive(Debug)]
-pub(crate) struct Inbound {
+pub(crate) struct Opened {
 	pub(crate) peer: PeerId,
-	/// From where its connection comes.
-	pub(crate) origin: Origin,
-	pub(crate) kind: Kind,
+	pub(crate) connection: ConnectionId,
+	/// Of the connection.
+	pub(crate) standing: Arc<Standing>,
+	pub(crate) protocol: StreamProtocol,
 	pub(crate) stream: Stream,
 }
 
-type Event = ToSwarm<Inbound, Open>;
+type Event = ToSwarm<Opened, Open>;
 
 /// See the module.
 pub(crate) struct Behaviour {
-	protocols: Protocols,
-	serve: bool,
-	timeout: Duration,
+	/// What peers may ask for.
+	offered: Vec<StreamProtocol>,
+	timeouts: Timeouts,
+	standings: Standings,
 	events: VecDeque<Event>,
-	/// Where connections come from.
-	origins: HashMap<ConnectionId, Origin>,
-	/// Connections from one origin, at most.
-	per_origin: usize,
 }
 
-/// One origin has as many connections as it may.
-#[derive(Debug, thiserror::Error)]
-#[error("too many connections from one address")]
-struct TooManyConnections;
-
 impl Behaviour {
-	/// Peers can open streams only if `serve`. `timeout` bounds the negotiation of a stream.
 	pub(crate) fn new(
-		protocols: Protocols,
-		serve: bool,
-		timeout: Duration,
-		per_origin: usize,
+		offered: Vec<StreamProtocol>,
+		timeouts: Timeouts,
+		standings: Standings,
 	) -> Self {
 		Self {
-			protocols,
-			serve,
-			timeout,
+			offered,
+			timeouts,
+			standings,
 			events: VecDeque::new(),
-			origins: HashMap::new(),
-			per_origin,
 		}
 	}
 
-	/// Opens a stream on a connection with `peer`; without one, `open.reply` is dropped. The events
+	/// Opens a stream on `connection` with `peer`; if it is gone, `open.reply` is dropped. The events
 	/// are taken when the swarm is polled next, which its owner does after every call.
-	pub(crate) fn open(&mut self, peer: PeerId, open: Open) {
+	pub(crate) fn open(&mut self, peer: PeerId, connection: ConnectionId, open: Open) {
 		self.events.push_back(ToSwarm::NotifyHandler {
 			peer_id: peer,
-			handler: NotifyHandler::Any,
+			handler: NotifyHandler::One(connection),
 			event: open,
 		});
 	}
 
-	fn handler(&self) -> Handler {
+	fn handler(&self, standing: Arc<Standing>) -> Handler {
 		Handler {
-			protocols: self.protocols.clone(),
-			serve: self.serve,
-			timeout: self.timeout,
+			offered: self.offered.clone(),
+			timeouts: self.timeouts,
+			standing,
+			pace: Pace::default(),
+			pause: None,
 			to_open: VecDeque::new(),
 			opened: VecDeque::new(),
 		}
@@ -155,35 +119,16 @@ impl Behaviour {
 
 impl NetworkBehaviour for Behaviour {
 	type ConnectionHandler = Handler;
-	type ToSwarm = Inbound;
-
-	fn handle_pending_inbound_connection(
-		&mut self,
-		connection: ConnectionId,
-		_: &Multiaddr,
-		remote: &Multiaddr,
-	) -> Result<(), ConnectionDenied> {
-		let origin = origin(remote);
-		let present = self
-			.origins
-			.values()
-			.filter(|known| **known == origin)
-			.count();
-		if present >= self.per_origin {
-			return Err(ConnectionDenied::new(TooManyConnections));
-		}
-		self.origins.insert(connection, origin);
-		Ok(())
-	}
+	type ToSwarm = Opened;
 
 	fn handle_established_inbound_connection(
 		&mut self,
-		_: ConnectionId,
+		connection: ConnectionId,
 		_: PeerId,
 		_: &Multiaddr,
 		_: &Multiaddr,
 	) -> Result<Handler, ConnectionDenied> {
-		Ok(self.handler())
+		Ok(self.handler(self.standings.get(connection).unwrap_or_default()))
 	}
 
 	fn handle_established_outbound_connection(
@@ -194,35 +139,27 @@ impl NetworkBehaviour for Behaviour {
 		_: Endpoint,
 		_: PortUse,
 	) -> Result<Handler, ConnectionDenied> {
-		Ok(self.handler())
+		Ok(self.handler(Arc::new(Standing::chosen())))
 	}
 
-	fn on_swarm_event(&mut self, event: FromSwarm) {
-		let over = match event {
-			FromSwarm::ConnectionClosed(closed) => closed.connection_id,
-			FromSwarm::ListenFailure(failed) => failed.connection_id,
-			_ => return,
-		};
-		self.origins.remove(&over);
-	}
+	fn on_swarm_event(&mut self, _: FromSwarm) {}
 
 	fn on_connection_handler_event(
 		&mut self,
 		peer: PeerId,
 		connection: ConnectionId,
-		(kind, stream): (Kind, Stream),
+		(standing, (stream, protocol)): (Arc<Standing>, Negotiated),
 	) {
-		// Connections that this node made have none, and count as one origin.
-		let origin = self.origins.get(&connection).copied();
-		self.events.push_back(ToSwarm::GenerateEvent(Inbound {
+		self.events.push_back(ToSwarm::GenerateEvent(Opened {
 			peer,
-			origin: origin.unwrap_or(Origin::Other),
-			kind,
+			connection,
+			standing,
+			protocol,
 			stream,
 		}));
 	}
 
-	fn poll(&mut self, _: &mut Context<'_>) -> Poll<ToSwarm<Inbound, THandlerInEvent<Self>>> {
+	fn poll(&mut self, _: &mut Context<'_>) -> Poll<ToSwarm<Opened, THandlerInEvent<Self>>> {
 		match self.events.pop_front() {
 			Some(event) => Poll::Ready(event),
 			None => Poll::Pending,
@@ -230,53 +167,74 @@ impl NetworkBehaviour for Behaviour {
 	}
 }
 
-/// From where the address of a connection's other end is.
-fn origin(remote: &Multiaddr) -> Origin {
-	Origin::of(remote.iter().find_map(|part| match part {
-		Protocol::Ip4(ip) => Some(ip.into()),
-		Protocol::Ip6(ip) => Some(ip.into()),
-		_ => None,
-	}))
-}
+/// A stream, and what it was agreed to be for.
+type Negotiated = (Stream, StreamProtocol);
 
 /// One connection.
 pub(crate) struct Handler {
-	protocols: Protocols,
-	serve: bool,
-	timeout: Duration,
+	offered: Vec<StreamProtocol>,
+	timeouts: Timeouts,
+	standing: Arc<Standing>,
+	pace: Pace,
+	/// Until the next stream may be taken.
+	pause: Option<Pin<Box<Sleep>>>,
 	to_open: VecDeque<Open>,
-	opened: VecDeque<(Kind, Stream)>,
+	opened: VecDeque<Negotiated>,
 }
 
-type HandlerEvent = ConnectionHandlerEvent<Upgrade, Reply, (Kind, Stream)>;
+type HandlerEvent = ConnectionHandlerEvent<Upgrade, Reply, (Arc<Standing>, Negotiated)>;
+
+impl Handler {
+	/// The next stream that the peer opened, at the pace that the connection has earned. The others
+	/// wait here, where they keep nobody busy but the connection itself.
+	fn poll_opened(&mut self, cx: &mut Context<'_>) -> Poll<Negotiated> {
+		loop {
+			if self.opened.is_empty() {
+				return Poll::Pending;
+			}
+			match self.pace.take(Rate::of(&self.standing), Instant::now()) {
+				Ok(()) => {
+					self.pause = None;
+					return self.opened.pop_front().map_or(Poll::Pending, Poll::Ready);
+				}
+				Err(next) => {
+					let mut pause = Box::pin(sleep_until(next.into()));
+					let over = pause.poll_unpin(cx).is_ready();
+					self.pause = Some(pause);
+					if !over {
+						return Poll::Pending;
+					}
+				}
+			}
+		}
+	}
+}
 
 impl ConnectionHandler for Handler {
 	type FromBehaviour = Open;
-	type ToBehaviour = (Kind, Stream);
+	type ToBehaviour = (Arc<Standing>, Negotiated);
 	type InboundProtocol = Upgrade;
 	type OutboundProtocol = Upgrade;
 	type InboundOpenInfo = ();
 	type OutboundOpenInfo = Reply;
 
 	fn listen_protocol(&self) -> SubstreamProtocol<Upgrade, ()> {
-		let offered = match self.serve {
-			true => vec![self.protocols.infer.clone(), self.protocols.opening.clone()],
-			false => Vec::new(),
-		};
-		SubstreamProtocol::new(Upgrade(offered), ()).with_timeout(self.timeout)
+		SubstreamProtocol::new(Upgrade(self.offered.clone()), ())
+			.with_timeout(self.timeouts.negotiate)
 	}
 
-	fn poll(&mut self, _: &mut Context<'_>) -> Poll<HandlerEvent> {
-		if let Some(stream) = self.opened.pop_front() {
-			return Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(stream));
+	fn poll(&mut self, cx: &mut Context<'_>) -> Poll<HandlerEvent> {
+		if let Poll::Ready(stream) = self.poll_opened(cx) {
+			let opened = (self.standing.clone(), stream);
+			return Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(opened));
 		}
-		while let Some(Open { kind, reply }) = self.to_open.pop_front() {
+		while let Some(Open { protocol, reply }) = self.to_open.pop_front() {
 			// Its caller may have given up while the connection was being made.
 			if reply.is_closed() {
 				continue;
 			}
-			let upgrade = Upgrade(vec![self.protocols.name(kind)]);
-			let protocol = SubstreamProtocol::new(upgrade, reply).with_timeout(self.timeout);
+			let protocol = SubstreamProtocol::new(Upgrade(vec![protocol]), reply)
+				.with_timeout(self.timeouts.request);
 			return Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol });
 		}
 		Poll::Pending
@@ -294,11 +252,9 @@ impl ConnectionHandler for Handler {
 			ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound {
 				protocol: (stream, name),
 				info: (),
-			}) => match self.protocols.kind(&name) {
-				Some(kind) if self.opened.len() < MAX_WAITING => {
-					self.opened.push_back((kind, stream))
-				}
-				_ => tracing::debug!(protocol = %name, "stream dropped: too many wait"),
+			}) => match self.opened.len() < MAX_WAITING {
+				true => self.opened.push_back((stream, name)),
+				false => tracing::debug!(protocol = %name, "stream dropped: too many wait"),
 			},
 			// A caller that no longer waits has dropped its end; the stream goes with the value.
 			ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound {
@@ -333,7 +289,7 @@ impl UpgradeInfo for Upgrade {
 }
 
 impl InboundUpgrade<Stream> for Upgrade {
-	type Output = (Stream, StreamProtocol);
+	type Output = Negotiated;
 	type Error = Infallible;
 	type Future = Ready<Result<Self::Output, Infallible>>;
 
@@ -343,7 +299,7 @@ impl InboundUpgrade<Stream> for Upgrade {
 }
 
 impl OutboundUpgrade<Stream> for Upgrade {
-	type Output = (Stream, StreamProtocol);
+	type Output = Negotiated;
 	type Error = Infallible;
 	type Future = Ready<Result<Self::Output, Infallible>>;
 

@@ -1,13 +1,21 @@
-//! Two nodes over real sockets, well behaved and not.
+//! Nodes over real sockets, well behaved and not.
 
 #![allow(clippy::disallowed_methods, reason = "a test may spawn")]
 
 mod answers;
+mod attack;
+mod duplex;
+mod flood;
 mod misbehaviour;
+mod reach;
+mod strangers;
 
 use crate::*;
 use async_trait::async_trait;
-use infergrid_primitives::request::{Finish, Opening, Receipt};
+use infergrid_primitives::{
+	AccountBytes, TaskId,
+	request::{Finish, Opening, Receipt},
+};
 use std::{
 	sync::{
 		Arc,
@@ -16,6 +24,7 @@ use std::{
 	time::Duration,
 };
 use tokio::{sync::Notify, time::timeout};
+use tokio_util::sync::CancellationToken;
 
 const GENESIS: [u8; 32] = [9; 32];
 
@@ -27,7 +36,12 @@ const PANICS: u64 = 4;
 const LEAVES: u64 = 5;
 const DISORDER: u64 = 6;
 const HELD: u64 = 7;
+/// Not known until [`Miner::assigned`] says so.
+const UNKNOWN: u64 = 8;
 const ECHO: u64 = 100;
+
+/// A payer or verifier whose signature is not its own.
+const IMPOSTOR: AccountBytes = [0xbb; 32];
 
 /// Counts a piece of work from its start to its end, however it ends.
 struct Running(Arc<AtomicUsize>);
@@ -45,10 +59,12 @@ impl Drop for Running {
 	}
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Miner {
 	running: Arc<AtomicUsize>,
 	release: Arc<Notify>,
+	/// Told when [`UNKNOWN`] is assigned.
+	assigned: CancellationToken,
 }
 
 fn receipt(n_prompt: u32, n_out: u32) -> Receipt {
@@ -75,20 +91,20 @@ fn done(n_prompt: u32, n_out: u32) -> InferFrame {
 	}
 }
 
-/// The account that the fake services take a peer for.
-fn account_of(peer: PeerId) -> [u8; 32] {
-	let bytes = peer.to_bytes();
-	std::array::from_fn(|at| bytes[bytes.len() - 32 + at])
-}
-
 #[async_trait]
-impl Service for Miner {
-	async fn who_infers(&self, peer: PeerId, _: &InferRequest) -> Result<Caller, Refusal> {
-		Ok(Caller::Payer(account_of(peer)))
+impl Answers for Miner {
+	async fn who_infers(&self, _: PeerId, request: &InferRequest) -> Result<AccountBytes, Refusal> {
+		match request {
+			request if request.payer_key == IMPOSTOR => Err(Refusal::Unauthorised),
+			request if request.task == UNKNOWN && !self.assigned.is_cancelled() => {
+				Err(Refusal::Unknown)
+			}
+			request => Ok(request.payer_key),
+		}
 	}
 
-	async fn who_opens(&self, peer: PeerId, _: &OpeningRequest) -> Result<Caller, Refusal> {
-		Ok(Caller::Verifier(account_of(peer)))
+	async fn known(&self, _: TaskId) {
+		self.assigned.cancelled().await;
 	}
 
 	async fn infer(&self, _: PeerId, request: InferRequest, frames: FrameSender) {
@@ -127,6 +143,20 @@ impl Service for Miner {
 			}
 		};
 	}
+}
+
+#[async_trait]
+impl Openings for Miner {
+	async fn who_opens(
+		&self,
+		_: PeerId,
+		request: &OpeningRequest,
+	) -> Result<AccountBytes, Refusal> {
+		match request.worker {
+			IMPOSTOR => Err(Refusal::Unauthorised),
+			worker => Ok(worker),
+		}
+	}
 
 	async fn opening(&self, _: PeerId, request: OpeningRequest) -> OpeningReply {
 		let _running = Running::new(&self.running);
@@ -155,32 +185,70 @@ struct Pair {
 	client: Node,
 	running: Arc<AtomicUsize>,
 	release: Arc<Notify>,
+	assigned: CancellationToken,
 }
 
-fn config(seed: u8, listen: &[&str]) -> SwarmConfig {
+/// How a test's nodes differ from others.
+struct Setup {
+	config: SwarmConfig,
+	infer: InferLimits,
+	opening: OpeningLimits,
+}
+
+fn setup(seed: u8, listen: &[&str]) -> Setup {
 	let listen = listen.iter().map(ToString::to_string).collect();
 	let mut config = SwarmConfig::new(NodeSecret::new([seed; 32]), listen, GENESIS);
+	config.addresses.allow_local = true;
 	config.timeouts.request = Duration::from_secs(5);
 	config.timeouts.reply = Duration::from_secs(5);
 	config.timeouts.idle = Duration::from_secs(5);
-	config
+	Setup {
+		config,
+		infer: InferLimits::default(),
+		opening: OpeningLimits::default(),
+	}
 }
 
-async fn pair_with(change: impl Fn(&mut SwarmConfig)) -> Pair {
+fn config(seed: u8, listen: &[&str]) -> SwarmConfig {
+	setup(seed, listen).config
+}
+
+async fn serve(setup: Setup, miner: &Miner) -> Node {
+	let service = Arc::new(miner.clone());
+	let policy = setup.config.addresses;
+	let (handle, swarm) = Swarm::builder(setup.config)
+		.accept(InferHandler::with_limits(service.clone(), setup.infer))
+		.accept(OpeningHandler::with_limits(service, setup.opening))
+		.accept(DialBackHandler::new(policy))
+		.start()
+		.await
+		.unwrap();
+	Node { handle, swarm }
+}
+
+/// A node that only calls.
+async fn client(config: SwarmConfig) -> Node {
+	let (handle, swarm) = Swarm::builder(config).start().await.unwrap();
+	Node { handle, swarm }
+}
+
+async fn pair_with(change: impl Fn(&mut Setup)) -> Pair {
 	let miner = Miner::default();
-	let (running, release) = (miner.running.clone(), miner.release.clone());
-	let mut server = config(1, &["/ip4/127.0.0.1/tcp/0"]);
-	let mut client = config(2, &[]);
-	change(&mut server);
-	change(&mut client);
-	let (handle, swarm) = Swarm::start(server, Some(Arc::new(miner))).await.unwrap();
-	let miner = Node { handle, swarm };
-	let (handle, swarm) = Swarm::start(client, None).await.unwrap();
-	Pair {
-		miner,
-		client: Node { handle, swarm },
+	let Miner {
 		running,
 		release,
+		assigned,
+	} = miner.clone();
+	let mut server = setup(1, &["/ip4/127.0.0.1/tcp/0"]);
+	let mut caller = setup(2, &[]);
+	change(&mut server);
+	change(&mut caller);
+	Pair {
+		miner: serve(server, &miner).await,
+		client: client(caller.config).await,
+		running,
+		release,
+		assigned,
 	}
 }
 
@@ -202,6 +270,13 @@ impl Pair {
 		self.client
 			.handle
 			.infer(&self.miner.address(), request)
+			.await
+	}
+
+	async fn open(&self, request: OpeningRequest) -> Result<Opening, OpeningError> {
+		self.client
+			.handle
+			.fetch_opening(&self.miner.address(), request)
 			.await
 	}
 

@@ -43,8 +43,9 @@ pub(crate) async fn refuse(grid: &Grid, chain: &Chain, uri: &str) -> Result<()> 
 		.await?;
 	chain.reach(chain.finalized() + 2, SOON).await?;
 
-	let config = SwarmConfig::new(NodeSecret::new([5; 32]), Vec::new(), genesis);
-	let (swarm, node) = Swarm::start(config, None).await?;
+	let mut config = SwarmConfig::new(NodeSecret::new([5; 32]), Vec::new(), genesis);
+	config.addresses.allow_local = true;
+	let (swarm, node) = Swarm::builder(config).start().await?;
 	let stranger = Stranger {
 		chain,
 		swarm: &swarm,

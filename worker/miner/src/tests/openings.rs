@@ -6,7 +6,7 @@ use infergrid_chain::{Audit, Phase};
 use infergrid_keys::Key;
 use infergrid_primitives::{AccountBytes, market::Work};
 use infergrid_proof::fake::Echo;
-use infergrid_swarm::{NodeSecret, OpeningReply, OpeningRequest, PeerId, Refusal, Service};
+use infergrid_swarm::{NodeSecret, OpeningReply, OpeningRequest, Openings, PeerId, Refusal};
 
 const VERIFIER: AccountBytes = [21; 32];
 const AUDIT: u64 = 4;

@@ -5,10 +5,10 @@ use crate::MinerService;
 use infergrid_keys::Key;
 use infergrid_proof::fake::Echo;
 use infergrid_swarm::{
-	FrameSender, InferFrame, InferRequest, NodeSecret, PeerId, Refusal, Service,
+	Answers, FrameSender, InferFrame, InferLimits, InferRequest, NodeSecret, PeerId, Refusal,
 };
 use std::sync::Arc;
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 
 fn peer() -> PeerId {
 	NodeSecret::new([1; 32]).peer_id().unwrap()
@@ -24,11 +24,17 @@ fn request(payer: &Key, peer: &PeerId) -> InferRequest {
 	}
 }
 
+/// Asks as the swarm does for a peer.
 fn ask(scene: &Scene, request: InferRequest) -> mpsc::Receiver<InferFrame> {
 	let service = MinerService::new(scene.miner.clone());
 	let (frames, receiver) = FrameSender::channel(64);
 	tokio::spawn(async move {
-		match service.who_infers(peer(), &request).await {
+		let mut who = service.who_infers(peer(), &request).await;
+		if who == Err(Refusal::Unknown) {
+			let _ = timeout(InferLimits::default().wait, service.known(request.task)).await;
+			who = service.who_infers(peer(), &request).await;
+		}
+		match who {
 			Ok(_) => service.infer(peer(), request, frames).await,
 			Err(refusal) => drop(frames.send(InferFrame::Refused(refusal)).await),
 		}
@@ -91,7 +97,7 @@ async fn nobody_else_gets_it_and_nobody_can_bring_another_prompt() {
 async fn a_payer_that_knows_of_the_task_first_is_kept_waiting_for_a_while() {
 	let scene = scene(Echo::new());
 	let frames = ask(&scene, request(&scene.payer, &peer()));
-	tokio::time::sleep(std::time::Duration::from_secs(10)).await;
+	tokio::time::sleep(InferLimits::default().wait / 2).await;
 	let job = scene.assign(1, scene.task(2));
 	tokio::spawn(Arc::clone(&scene.miner).work(job));
 	assert_eq!(tokens(frames).await, (vec![31, 32], true));

@@ -83,7 +83,8 @@ async fn a_hundred_answers_at_once_do_not_mix() {
 		let pair = &pair;
 		async move {
 			let prompt: Vec<u32> = (i * 1_000..i * 1_000 + 50).collect();
-			let mut answer = pair.infer(request(ECHO, prompt.clone())).await.unwrap();
+			let task = ECHO + u64::from(i);
+			let mut answer = pair.infer(request(task, prompt.clone())).await.unwrap();
 			let mut ids = Vec::new();
 			while let Some(part) = answer.next().await {
 				match part.unwrap() {
@@ -100,7 +101,7 @@ async fn a_hundred_answers_at_once_do_not_mix() {
 
 #[tokio::test]
 async fn more_than_its_places_are_refused_as_busy_and_come_back() {
-	let pair = pair_with(|config| config.limits.streams_per_caller = 2).await;
+	let pair = pair_with(|setup| setup.infer.per_payer = 2).await;
 	let first = pair.infer(request(HELD, vec![])).await.unwrap();
 	let mut second = pair.infer(request(HELD, vec![])).await.unwrap();
 	let error = pair.infer(request(ECHO, vec![])).await.unwrap_err();
@@ -134,8 +135,9 @@ async fn peers_of_another_chain_are_not_understood() {
 	let pair = pair().await;
 	let mut other = config(3, &[]);
 	other.genesis = [8; 32];
-	let (handle, _swarm) = Swarm::start(other, None).await.unwrap();
-	let error = handle
+	let stranger = client(other).await;
+	let error = stranger
+		.handle
 		.infer(&pair.miner.address(), request(ECHO, vec![1]))
 		.await
 		.unwrap_err();
@@ -143,16 +145,14 @@ async fn peers_of_another_chain_are_not_understood() {
 }
 
 #[tokio::test]
-async fn a_node_without_a_service_offers_nothing() {
-	let (server, _a) = Swarm::start(config(1, &["/ip4/127.0.0.1/tcp/0"]), None)
+async fn a_node_without_handlers_offers_nothing() {
+	let server = client(config(1, &["/ip4/127.0.0.1/tcp/0"])).await;
+	let caller = client(config(2, &[])).await;
+	let error = caller
+		.handle
+		.infer(&server.address(), request(ECHO, vec![1]))
 		.await
-		.unwrap();
-	let (client, _b) = Swarm::start(config(2, &[]), None).await.unwrap();
-	let to = PeerAddress {
-		peer: server.peer_id(),
-		address: server.listen_addresses()[0].clone(),
-	};
-	let error = client.infer(&to, request(ECHO, vec![1])).await.unwrap_err();
+		.unwrap_err();
 	assert!(matches!(error, CallError::Unsupported), "{error}");
 }
 
@@ -201,11 +201,13 @@ async fn a_peer_that_is_not_there_or_is_somebody_else_is_an_error() {
 async fn a_taken_port_is_an_error_at_start() {
 	let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
 	let address = format!("/ip4/127.0.0.1/tcp/{}", taken.local_addr().unwrap().port());
-	let error = Swarm::start(config(1, &[&address]), None)
+	let error = Swarm::builder(config(1, &[&address]))
+		.start()
 		.await
 		.unwrap_err();
 	assert!(matches!(error, StartError::Listen { .. }), "{error}");
-	let error = Swarm::start(config(1, &["/ip4/127.0.0.1/udp/1"]), None)
+	let error = Swarm::builder(config(1, &["/ip4/127.0.0.1/udp/1"]))
+		.start()
 		.await
 		.unwrap_err();
 	assert!(matches!(error, StartError::Address { .. }), "{error}");
@@ -249,7 +251,7 @@ async fn shutdown_lets_answers_finish_and_takes_no_more() {
 
 #[tokio::test]
 async fn shutdown_cancels_what_does_not_finish() {
-	let pair = pair_with(|config| config.timeouts.shutdown = Duration::from_millis(50)).await;
+	let pair = pair_with(|setup| setup.config.timeouts.shutdown = Duration::from_millis(50)).await;
 	let mut answer = pair.infer(request(HELD, vec![])).await.unwrap();
 	timeout(Duration::from_secs(5), pair.miner.swarm.shutdown())
 		.await
@@ -267,7 +269,7 @@ async fn dropping_a_node_frees_its_port() {
 	let address = pair.miner.address().address;
 	drop(pair);
 	let wait = async {
-		while let Err(error) = Swarm::start(config(1, &[&address]), None).await {
+		while let Err(error) = Swarm::builder(config(1, &[&address])).start().await {
 			assert!(matches!(error, StartError::Listen { .. }), "{error}");
 			tokio::time::sleep(Duration::from_millis(10)).await;
 		}

@@ -2,17 +2,14 @@
 
 use super::*;
 use crate::{
-	admission::Places,
 	frame::{self, FrameError, Message},
-	message::Progress,
-	server,
-	strangers::{Origin, Strangers},
-	streams::Kind,
+	protocol::infer::AnswerProgress as Progress,
+	standing::Standing,
 };
 use futures::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 
-async fn refused_with(pair: &Pair, kind: Kind, bytes: &[u8]) -> Option<Refusal> {
+async fn refused_with(pair: &Pair, kind: &str, bytes: &[u8]) -> Option<Refusal> {
 	let mut stream = pair
 		.client
 		.handle
@@ -23,11 +20,11 @@ async fn refused_with(pair: &Pair, kind: Kind, bytes: &[u8]) -> Option<Refusal> 
 	stream.flush().await.unwrap();
 	let read = async {
 		match kind {
-			Kind::Infer => match frame::read(&mut stream).await {
+			"infer" => match frame::read(&mut stream).await {
 				Ok(InferFrame::Refused(refusal)) => Some(refusal),
 				_ => None,
 			},
-			Kind::Opening => match frame::read(&mut stream).await {
+			_ => match frame::read(&mut stream).await {
 				Ok(OpeningReply::Refused(refusal)) => Some(refusal),
 				_ => None,
 			},
@@ -52,24 +49,24 @@ async fn bad_requests_are_refused_as_malformed() {
 		.to_vec();
 	let wrong_kind = frame::encode(&opening_request(1)).unwrap();
 	for (kind, what, bytes) in [
-		(Kind::Infer, "empty frame", vec![0; 4]),
+		("infer", "empty frame", vec![0; 4]),
 		(
-			Kind::Infer,
+			"infer",
 			"garbage",
 			[&[0, 0, 0, 64][..], &[0xff; 64]].concat(),
 		),
-		(Kind::Infer, "text", b"GET / HTTP/1.1\r\n\r\n".to_vec()),
-		(Kind::Infer, "trailing byte", trailing),
-		(Kind::Infer, "oversize", oversize),
-		(Kind::Infer, "another message", wrong_kind),
-		(Kind::Opening, "empty frame", vec![0; 4]),
+		("infer", "text", b"GET / HTTP/1.1\r\n\r\n".to_vec()),
+		("infer", "trailing byte", trailing),
+		("infer", "oversize", oversize),
+		("infer", "another message", wrong_kind),
+		("opening", "empty frame", vec![0; 4]),
 		(
-			Kind::Opening,
+			"opening",
 			"garbage",
 			[&[0, 0, 0, 9][..], &[0xff; 9]].concat(),
 		),
-		(Kind::Opening, "oversize", opening_oversize),
-		(Kind::Opening, "another message", good),
+		("opening", "oversize", opening_oversize),
+		("opening", "another message", good),
 	] {
 		assert_eq!(
 			refused_with(&pair, kind, &bytes).await,
@@ -83,15 +80,16 @@ async fn bad_requests_are_refused_as_malformed() {
 
 #[tokio::test]
 async fn a_half_open_stream_is_closed_after_a_while() {
-	let pair = pair_with(|config| {
-		config.timeouts.stranger = Duration::from_millis(300);
+	let pair = pair_with(|setup| {
+		setup.infer.door.arrival = Duration::from_millis(300);
+		setup.infer.door.requests = 1;
 	})
 	.await;
 	for begun in [&[][..], &[0, 0], &[0, 0, 1, 0, 7, 7]] {
 		let mut stream = pair
 			.client
 			.handle
-			.open(&pair.miner.address(), Kind::Infer)
+			.open(&pair.miner.address(), "infer")
 			.await
 			.unwrap();
 		stream.write_all(begun).await.unwrap();
@@ -145,16 +143,15 @@ async fn a_client_that_disappears_cancels_the_work() {
 		client,
 		running,
 		release,
+		assigned,
 	} = pair;
 	drop(client);
 	let pair = Pair {
-		client: Node {
-			handle: miner.handle.clone(),
-			swarm: silent_node().await,
-		},
+		client: super::client(config(9, &[])).await,
 		miner,
 		running,
 		release,
+		assigned,
 	};
 	pair.idle().await;
 	assert!(
@@ -165,17 +162,13 @@ async fn a_client_that_disappears_cancels_the_work() {
 	);
 }
 
-async fn silent_node() -> Swarm {
-	Swarm::start(config(9, &[]), None).await.unwrap().1
-}
-
 #[tokio::test]
 async fn a_client_that_talks_after_its_request_is_cut_off() {
 	let pair = pair().await;
 	let mut stream = pair
 		.client
 		.handle
-		.open(&pair.miner.address(), Kind::Infer)
+		.open(&pair.miner.address(), "infer")
 		.await
 		.unwrap();
 	frame::write(&mut stream, &request(HELD, vec![]))
@@ -204,11 +197,11 @@ async fn a_client_that_talks_after_its_request_is_cut_off() {
 /// The stream's window fills up, then the miner's patience ends.
 #[tokio::test]
 async fn a_client_that_does_not_read_is_cut_off() {
-	let pair = pair_with(|config| config.timeouts.write = Duration::from_millis(300)).await;
+	let pair = pair_with(|setup| setup.infer.write = Duration::from_millis(300)).await;
 	let mut stream = pair
 		.client
 		.handle
-		.open(&pair.miner.address(), Kind::Infer)
+		.open(&pair.miner.address(), "infer")
 		.await
 		.unwrap();
 	frame::write(&mut stream, &request(ENDLESS, vec![]))
@@ -240,9 +233,9 @@ async fn a_miner_that_disappears_ends_the_answer() {
 
 #[tokio::test]
 async fn a_silent_miner_times_out() {
-	let pair = pair_with(|config| {
-		config.timeouts.reply = Duration::from_millis(200);
-		config.timeouts.idle = Duration::from_millis(200);
+	let pair = pair_with(|setup| {
+		setup.config.timeouts.reply = Duration::from_millis(200);
+		setup.config.timeouts.idle = Duration::from_millis(200);
 	})
 	.await;
 	let error = pair.infer(request(SILENT, vec![])).await.unwrap_err();
@@ -380,14 +373,14 @@ async fn a_miner_that_mixes_up_its_frames_is_found_out() {
 async fn an_opening_too_large_for_a_frame_is_the_miners_failure() {
 	struct Verbose;
 	#[async_trait]
-	impl Service for Verbose {
-		async fn who_infers(&self, _: PeerId, _: &InferRequest) -> Result<Caller, Refusal> {
-			Err(Refusal::Unknown)
+	impl Openings for Verbose {
+		async fn who_opens(
+			&self,
+			_: PeerId,
+			request: &OpeningRequest,
+		) -> Result<AccountBytes, Refusal> {
+			Ok(request.worker)
 		}
-		async fn who_opens(&self, peer: PeerId, _: &OpeningRequest) -> Result<Caller, Refusal> {
-			Ok(Caller::Verifier(account_of(peer)))
-		}
-		async fn infer(&self, _: PeerId, _: InferRequest, _: FrameSender) {}
 		async fn opening(&self, _: PeerId, _: OpeningRequest) -> OpeningReply {
 			OpeningReply::Opening(Opening {
 				prompt_salt: [0; 32],
@@ -402,39 +395,14 @@ async fn an_opening_too_large_for_a_frame_is_the_miners_failure() {
 	frame::write(&mut client, &opening_request(1))
 		.await
 		.unwrap();
-	let peer = NodeSecret::new([1; 32]).peer_id().unwrap();
-	let door = server::Door {
-		service: Arc::new(Verbose),
-		places: Arc::new(Places::new(&Limits::default())),
-		timeouts: Timeouts::default(),
+	let stream = Inbound {
+		peer: NodeSecret::new([1; 32]).peer_id().unwrap(),
+		ip: None,
+		standing: Arc::new(Standing::default()),
+		stream: Box::new(miner),
 	};
-	let stranger = Strangers::new(1).admit(Origin::Other, peer);
-	let served = server::serve(door, peer, Kind::Opening, stranger, miner).await;
-	assert!(served.is_err());
-	let reply: OpeningReply = frame::read(&mut client).await.unwrap();
-	assert_eq!(reply, OpeningReply::Refused(Refusal::Internal));
-}
-
-#[tokio::test]
-async fn silent_streams_give_way_to_those_who_say_what_they_want() {
-	let pair = pair_with(|config| config.limits.strangers = 16).await;
-	let secret = NodeSecret::new([8; 32]);
-	let (flooder, _swarm) = Swarm::start(SwarmConfig::new(secret, vec![], GENESIS), None)
-		.await
-		.unwrap();
-	let mut silent = Vec::new();
-	for _ in 0..100 {
-		let address = pair.miner.address();
-		let opened = flooder.open(&address, Kind::Infer);
-		if let Ok(Ok(stream)) = timeout(Duration::from_secs(2), opened).await {
-			silent.push(stream);
-		}
-	}
-	assert!(silent.len() >= 16, "{} streams", silent.len());
-	for _ in 0..20 {
-		let mut answer = pair.infer(request(ECHO, vec![1, 2])).await.unwrap();
-		while let Some(part) = answer.next().await {
-			part.unwrap();
-		}
-	}
+	let handler = OpeningHandler::new(Arc::new(Verbose));
+	let read = frame::read::<OpeningReply>(&mut client);
+	let ((), reply) = tokio::join!(handler.serve(stream), read);
+	assert_eq!(reply.unwrap(), OpeningReply::Refused(Refusal::Internal));
 }
