@@ -24,6 +24,9 @@ const MINERS: usize = 2;
 const VERIFIERS: usize = 3;
 const CREATOR: &str = "//Ferdie";
 const ROYALTY: u8 = 20;
+/// Blocks that the gateway gives an order: the most that the chain allows, 20 minutes. On a machine
+/// that computes for all, many askers wait for each other.
+const PATIENCE: u32 = 400;
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
 /// A grid that stands, as the commands see it.
@@ -77,6 +80,10 @@ pub(super) async fn fill(
 	let mut plan = plan.with_workers(MINERS, VERIFIERS);
 	for miner in &mut plan.miners {
 		miner.capacity = Some(pace.capacity);
+	}
+	for gateway in &mut plan.gateways {
+		let patience = ["--patience".to_owned(), PATIENCE.to_string()];
+		gateway.extra.args.extend(patience);
 	}
 	plan.models = vec![Model {
 		directory: directory.to_path_buf(),
