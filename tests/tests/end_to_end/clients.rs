@@ -1,6 +1,6 @@
 //! Clients that speak to a grid unmodified.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use infergrid_tests::{client::chat_body, grid::Grid, process::output_of, root};
 use serde_json::Value;
 use std::{
@@ -32,7 +32,15 @@ pub(crate) async fn chat(grid: &Grid) -> Result<()> {
 		answer["usage"]["completion_tokens"].as_u64() > Some(0),
 		"{answer}"
 	);
-	ensure!(answer["infergrid"]["receipt_id"].is_string(), "{answer}");
+	let receipt = answer["infergrid"]["receipt_id"].as_str();
+	let receipt = receipt.with_context(|| answer.to_string())?;
+	let url = format!("{}/v1/receipts/{receipt}", grid.gateway_url());
+	let receipt: Value = client.get(url).send().await?.json().await?;
+	let fee: u128 = receipt["transaction_fee"]
+		.as_str()
+		.with_context(|| receipt.to_string())?
+		.parse()?;
+	ensure!(fee > 0, "{receipt}");
 	Ok(())
 }
 

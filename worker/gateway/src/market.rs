@@ -263,6 +263,9 @@ pub struct ReceiptProgress {
 	pub receipt: Option<Receipt>,
 	/// What became of the money.
 	pub settlement: Settlement,
+	/// What the chain took for the gateway's transactions, in plancks; `None` where an earlier run of the
+	/// gateway has sent them.
+	pub transaction_fee: Option<Balance>,
 	/// The audit, once drawn or skipped.
 	pub audit: Option<AuditProgress>,
 	/// Block of the last step.

@@ -69,6 +69,7 @@ pub(crate) fn progress(progress: &ReceiptProgress) -> Value {
 		},
 		"fee": fee.map(|fee| fee.to_string()),
 		"shares": shares.map(shares_json),
+		"transaction_fee": progress.transaction_fee.map(|fee| fee.to_string()),
 		"refund_reason": reason,
 		"audit": progress.audit.as_ref().map(audit),
 		"receipt": progress.receipt.as_ref().map(receipt),

@@ -130,8 +130,16 @@ impl GridMarket {
 
 	async fn read_health(&self) -> Result<(Balance, Vec<String>), ReadError> {
 		let view = self.chain.latest().await?;
-		let funds = self.payer.free().await?;
+		let money = self.payer.funds().await?;
+		let funds = money.free;
 		let mut problems = Vec::new();
+		if let (Some(orders), true) = (money.orders_left(), money.are_low()) {
+			problems.push(format!(
+				"the payer {} has {funds} plancks left, enough for {orders} orders like the last one: send it \
+				 some AIT",
+				address(&self.payer.account())
+			));
+		}
 		for (_, profile) in view.profiles().await? {
 			if !self.checkpoints.contains_key(&profile.model) {
 				continue;
@@ -427,6 +435,7 @@ fn receipt_progress(account: payer::Account) -> ReceiptProgress {
 		},
 		receipt: account.receipt,
 		settlement,
+		transaction_fee: account.transaction_fee,
 		audit,
 		block: account.block,
 	}

@@ -304,10 +304,16 @@ impl Custodian {
 		};
 		tokio::select! {
 			cancelled = self.shared.ledger.cancel(task.id) => {
-				if let Err(error) = &cancelled {
-					tracing::info!(%error, task = task.id, "the order is not called off");
+				match cancelled {
+					Ok(fee) => {
+						self.shared.receipts.charge(task.id, fee);
+						Ok(true)
+					}
+					Err(error) => {
+						tracing::info!(%error, task = task.id, "the order is not called off");
+						Ok(false)
+					}
 				}
-				Ok(cancelled.is_ok())
 			},
 			left = left => left,
 		}

@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
 use infergrid_chain::{
-	Call, Chain, Event, Offer, ReadError, SubmitError, Submitter, Task, TaskOrder, TaskRules, View,
+	Call, Chain, Event, Included, Offer, ReadError, SubmitError, Submitter, Task, TaskOrder,
+	TaskRules, View,
 };
 use infergrid_keys::Key;
 use infergrid_primitives::{
@@ -24,6 +25,15 @@ pub struct Situation {
 	pub rules: TaskRules,
 	/// Who offers it, has the bond for it and takes tasks.
 	pub offers: Vec<(AccountBytes, Offer)>,
+}
+
+/// A task that was put on chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Placing {
+	/// The task.
+	pub task: TaskId,
+	/// The transaction fee, in plancks.
+	pub fee: Balance,
 }
 
 /// The finalized chain, and the way into it. Implemented over a node, and by a fake in tests.
@@ -58,13 +68,13 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
 	async fn free(&self) -> Result<Balance, ReadError>;
 
 	/// Puts a task on chain. [`SubmitError::Read`] means that it may still come.
-	async fn place(&self, order: &TaskOrder) -> Result<TaskId, SubmitError>;
+	async fn place(&self, order: &TaskOrder) -> Result<Placing, SubmitError>;
 
 	/// The task that the payer's order `nonce` has become.
 	async fn find(&self, nonce: u64) -> Result<Option<TaskId>, ReadError>;
 
-	/// Gets the money back for a task that nobody works on.
-	async fn cancel(&self, task: TaskId) -> Result<(), SubmitError>;
+	/// Gets the money back for a task that nobody works on. Gives the transaction fee, in plancks.
+	async fn cancel(&self, task: TaskId) -> Result<Balance, SubmitError>;
 }
 
 /// A node, and the payer's extrinsics.
@@ -92,6 +102,16 @@ impl Node {
 
 	fn chain(&self) -> &Chain {
 		self.submitter.chain()
+	}
+
+	/// What the payer's extrinsic has cost, in plancks.
+	fn fee(&self, included: &Included) -> Balance {
+		let payer = self.submitter.account();
+		let fees = included.events.iter().filter_map(|event| match event {
+			Event::TransactionFeePaid(event) if event.who == payer => Some(event.actual_fee),
+			_ => None,
+		});
+		fees.fold(0, Balance::saturating_add)
 	}
 }
 
@@ -181,7 +201,7 @@ impl Ledger for Node {
 		Ok(self.chain().latest().await?.funds(&payer).await?.free)
 	}
 
-	async fn place(&self, order: &TaskOrder) -> Result<TaskId, SubmitError> {
+	async fn place(&self, order: &TaskOrder) -> Result<Placing, SubmitError> {
 		let included = self
 			.submitter
 			.submit(&Call::submit_task(order), None)
@@ -192,7 +212,11 @@ impl Ledger for Node {
 			_ => None,
 		});
 		// A call that succeeded has submitted a task: the state tells which.
-		Ok(submitted.ok_or(ReadError::UnknownBlock(included.block.number))?)
+		let task = submitted.ok_or(ReadError::UnknownBlock(included.block.number))?;
+		Ok(Placing {
+			task,
+			fee: self.fee(&included),
+		})
 	}
 
 	async fn find(&self, nonce: u64) -> Result<Option<TaskId>, ReadError> {
@@ -204,10 +228,8 @@ impl Ledger for Node {
 		Ok(found.map(|(id, _)| id))
 	}
 
-	async fn cancel(&self, task: TaskId) -> Result<(), SubmitError> {
-		self.submitter
-			.submit(&Call::cancel_task(task), None)
-			.await
-			.map(drop)
+	async fn cancel(&self, task: TaskId) -> Result<Balance, SubmitError> {
+		let call = Call::cancel_task(task);
+		Ok(self.fee(&self.submitter.submit(&call, None).await?))
 	}
 }

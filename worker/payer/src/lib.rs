@@ -12,6 +12,7 @@ mod adoption;
 mod bid;
 mod custodian;
 mod exchange;
+mod funds;
 mod ledger;
 mod miners;
 mod order;
@@ -23,7 +24,8 @@ mod receipts;
 mod tests;
 
 pub use bid::{Bid, BidError, Choice, bid};
-pub use ledger::{Ledger, Node, Situation};
+pub use funds::Funds;
+pub use ledger::{Ledger, Node, Placing, Situation};
 pub use miners::{Miners, Part, Parts};
 pub use order::{Following, Money, OrderError, OrderRequest, Placement, Progress, Stage};
 pub use payer::{Kept, Payer, PayerError, Terms};

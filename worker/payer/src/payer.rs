@@ -3,6 +3,7 @@
 use crate::{
 	adoption::Adoption,
 	custodian::{Custodian, Task},
+	funds::{Funds, Spending},
 	ledger::Ledger,
 	miners::Miners,
 	order::{Following, OrderError, OrderRequest, Progress},
@@ -13,7 +14,8 @@ use infergrid_chain::{
 	Chain, Event, Follower, MORTALITY, ReadError, Step, TaskStatus, View, persist, persist_latest,
 };
 use infergrid_journal::{Answer, Journal, JournalError, Order, Placed};
-use infergrid_primitives::{AccountBytes, Balance, BlockNumber, Hash, TaskId, request::Assurance};
+use infergrid_keys::address;
+use infergrid_primitives::{AccountBytes, BlockNumber, Hash, TaskId, request::Assurance};
 use std::{
 	collections::HashMap,
 	sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -73,6 +75,7 @@ pub(crate) struct Shared {
 	pub(crate) journal: Journal,
 	pub(crate) receipts: Receipts,
 	pub(crate) adoption: Adoption,
+	pub(crate) funds: Spending,
 	terms: Terms,
 	queues: Queues,
 	/// Orders under way, by their requests.
@@ -161,6 +164,7 @@ impl Payer {
 				journal,
 				receipts,
 				adoption: Adoption::default(),
+				funds: Spending::default(),
 				terms,
 				queues: Queues::default(),
 				running: Mutex::default(),
@@ -176,9 +180,25 @@ impl Payer {
 		self.shared.ledger.key().public()
 	}
 
-	/// The payer's free money, in plancks.
-	pub async fn free(&self) -> Result<Balance, ReadError> {
-		self.shared.ledger.free().await
+	/// The payer's money.
+	pub async fn funds(&self) -> Result<Funds, ReadError> {
+		Ok(self.shared.funds.of(self.shared.ledger.free().await?))
+	}
+
+	/// Warns while there is time to send money.
+	async fn watch_funds(&self) {
+		match self.funds().await {
+			Ok(funds) if funds.are_low() => {
+				tracing::warn!(
+					payer = %address(&self.account()),
+					free_plancks = funds.free,
+					orders = funds.orders_left(),
+					"the payer's money will soon be gone: send it some AIT"
+				);
+			}
+			Ok(_) => {}
+			Err(error) => tracing::debug!(%error, "the payer's money is not known"),
+		}
 	}
 
 	/// Whether somebody offers `profile` whose bond counts.
@@ -320,6 +340,7 @@ impl Payer {
 				}
 				if now.is_multiple_of(PRUNE_EVERY) {
 					self.prune(now).await?;
+					self.watch_funds().await;
 				}
 			}
 		}
@@ -403,6 +424,12 @@ impl Payer {
 		task: infergrid_chain::Task,
 	) -> Result<(), PayerError> {
 		self.adopt(&mut HashMap::new(), id, task).await
+	}
+
+	/// What the transactions for a task have cost, for tests without a view.
+	#[cfg(test)]
+	pub(crate) fn transaction_fee(&self, task: TaskId) -> Option<infergrid_primitives::Balance> {
+		self.shared.receipts.transaction_fee(task)
 	}
 
 	/// Takes a task on chain for one of the orders that may still come, by its nonce.

@@ -2,6 +2,7 @@
 
 use crate::{
 	custodian::{Custodian, Task, unreadable},
+	ledger::Placing,
 	order::OrderError,
 	quote::Quote,
 };
@@ -48,9 +49,13 @@ impl Custodian {
 			.await;
 		recorded.map_err(unrecorded)?;
 		let waiting = shared.adoption.wait(nonce);
+		let mut paid = None;
 		let placed = shared.ledger.place(&order).await;
 		let placed = match placed {
-			Ok(task) => Ok(Some(task)),
+			Ok(Placing { task, fee }) => {
+				paid = Some(fee);
+				Ok(Some(task))
+			}
 			// The extrinsic may still come.
 			Err(SubmitError::Read(error)) => {
 				tracing::warn!(%error, order.nonce = nonce, "it is not known whether the order is on chain");
@@ -92,6 +97,10 @@ impl Custodian {
 			tracing::error!(%error, task = id, "an order on chain cannot be noted");
 		}
 		shared.receipts.add(placed);
+		if let Some(fee) = paid {
+			shared.receipts.charge(id, fee);
+			shared.funds.spent(order.max_fee.saturating_add(fee));
+		}
 		Ok(Task {
 			id,
 			request_id: placed.request_id,

@@ -58,6 +58,8 @@ pub struct Account {
 	pub receipt: Option<Receipt>,
 	/// What became of the money.
 	pub settlement: Settlement,
+	/// What the payer's transactions have cost, in plancks; None where an earlier run has sent them.
+	pub transaction_fee: Option<Balance>,
 	/// The audit, once the receipt is on chain.
 	pub audit: Option<AuditState>,
 	/// Block of the last step that was seen.
@@ -74,6 +76,7 @@ struct Entry {
 	audit: Option<AuditId>,
 	verdict: Option<Verdict>,
 	settlement: Settlement,
+	transaction_fee: Option<Balance>,
 	block: Option<BlockNumber>,
 }
 
@@ -102,6 +105,7 @@ impl Receipts {
 			audit: None,
 			verdict: None,
 			settlement: Settlement::Queued,
+			transaction_fee: None,
 			block: None,
 		});
 	}
@@ -120,6 +124,19 @@ impl Receipts {
 		if let Some(entry) = self.lock().entries.get_mut(&task) {
 			entry.receipt = Some(receipt);
 		}
+	}
+
+	/// Adds what a transaction for a task has cost.
+	pub(crate) fn charge(&self, task: TaskId, fee: Balance) {
+		if let Some(entry) = self.lock().entries.get_mut(&task) {
+			let before = entry.transaction_fee.unwrap_or_default();
+			entry.transaction_fee = Some(before.saturating_add(fee));
+		}
+	}
+
+	#[cfg(test)]
+	pub(crate) fn transaction_fee(&self, task: TaskId) -> Option<Balance> {
+		self.lock().entries.get(&task)?.transaction_fee
 	}
 
 	/// What is known of a request's task.
@@ -223,6 +240,7 @@ impl Entry {
 			miner: self.miner,
 			receipt: self.receipt,
 			settlement: self.settlement,
+			transaction_fee: self.transaction_fee,
 			audit,
 			block: self.block,
 		}))
@@ -288,6 +306,22 @@ mod tests {
 		receipts.forget(&[placed(1)]);
 		assert_eq!(receipts.find(&placed(1).request_id), None);
 		assert_eq!(receipts.find(&placed(2).request_id).unwrap().task, 2);
+	}
+
+	#[test]
+	fn what_transactions_cost_adds_up() {
+		let receipts = Receipts::default();
+		receipts.add(placed(1));
+		let paid = || {
+			receipts
+				.find(&placed(1).request_id)
+				.unwrap()
+				.transaction_fee
+		};
+		assert_eq!(paid(), None);
+		receipts.charge(1, 5);
+		receipts.charge(1, 2);
+		assert_eq!(paid(), Some(7));
 	}
 
 	#[test]

@@ -266,6 +266,7 @@ fn answer(order: &Order, text: &str, placement: &Placement, seen: &Seen) -> Vec<
 		placement: placement.clone(),
 		receipt: Some(receipt.clone()),
 		settlement: Settlement::Settled { fee, shares },
+		transaction_fee: Some(7),
 		audit: Some(AuditProgress {
 			audit: 9,
 			phase: "concluded".into(),

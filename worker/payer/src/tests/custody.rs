@@ -347,6 +347,22 @@ async fn an_order_that_the_cheap_do_not_take_is_called_off_for_a_higher_bid() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_the_transactions_cost_is_counted() {
+	let scene = scene().await;
+	let following = scene.payer.order(request(3)).unwrap();
+	scene.placed(1).await;
+	come_true(|| scene.payer.transaction_fee(1) == Some(4)).await;
+	drop(following);
+	come_true(|| scene.payer.transaction_fee(1) == Some(4 + 3)).await;
+	let funds = scene.payer.funds().await.unwrap();
+	assert_eq!(
+		funds.order,
+		Some(scene.ledger.state().orders[0].max_fee + 4)
+	);
+	assert!(funds.are_low());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cancellation_is_seen_on_chain_before_it_is_confirmed() {
 	let scene = scene().await;
 	blocks(&scene);

@@ -1,7 +1,8 @@
 //! A chain and miners that do what a test says, and a payer between them.
 
 use crate::{
-	Following, Ledger, Miners, OrderRequest, Part, Parts, Payer, Progress, Situation, Terms,
+	Following, Ledger, Miners, OrderRequest, Part, Parts, Payer, Placing, Progress, Situation,
+	Terms,
 };
 use async_trait::async_trait;
 use futures::StreamExt;
@@ -239,7 +240,7 @@ impl Ledger for FakeLedger {
 		Ok(1)
 	}
 
-	async fn place(&self, order: &TaskOrder) -> Result<TaskId, SubmitError> {
+	async fn place(&self, order: &TaskOrder) -> Result<Placing, SubmitError> {
 		self.state().orders.push(order.clone());
 		let refusal = self.state().refusals.pop_front();
 		match refusal {
@@ -248,7 +249,10 @@ impl Ledger for FakeLedger {
 				Err(error)
 			}
 			Some((error, false)) => Err(error),
-			None => Ok(self.submit(order)),
+			None => Ok(Placing {
+				task: self.submit(order),
+				fee: 4,
+			}),
 		}
 	}
 
@@ -259,7 +263,7 @@ impl Ledger for FakeLedger {
 		Ok(found.map(|(id, _)| *id))
 	}
 
-	async fn cancel(&self, task: TaskId) -> Result<(), SubmitError> {
+	async fn cancel(&self, task: TaskId) -> Result<Balance, SubmitError> {
 		if self.state().cancels_hang {
 			std::future::pending::<()>().await;
 		}
@@ -269,7 +273,7 @@ impl Ledger for FakeLedger {
 			TaskStatus::Queued => {
 				let task = state.tasks.get_mut(&task).unwrap();
 				task.status = TaskStatus::Refunded(RefundReason::Cancelled);
-				Ok(())
+				Ok(3)
 			}
 			_ => Err(SubmitError::TooLate {
 				call: "Tasks.cancel".into(),
