@@ -31,6 +31,7 @@ const FIRST_GATEWAY: u16 = 8_080;
 const FIRST_NETWORK: u16 = 30_333;
 const FIRST_METRICS: u16 = 9_615;
 const FIRST_MINER: u16 = 4_001;
+const FIRST_MINER_METRICS: u16 = 9_101;
 
 /// Starts a grid and waits until every part is ready. When that fails, nothing of it is left but its
 /// directory. Cancelling ends what has started.
@@ -169,7 +170,7 @@ impl Start {
 	fn workers(
 		&mut self,
 		nodes: &str,
-		miners: Vec<HeldPort>,
+		miners: Vec<(HeldPort, HeldPort)>,
 		gateways: Vec<HeldPort>,
 	) -> Result<(), SpawnError> {
 		let plan = self.plan.clone();
@@ -185,9 +186,11 @@ impl Start {
 				"data": data(&plan, &who.name),
 			}),
 		};
-		for (miner, port) in plan.miners.iter().zip(miners) {
-			let args = miner_args(&plan, miner, nodes, port.number());
-			self.launch(worker("miner", &miner.who, args, &miner.extra), vec![port])?;
+		for (miner, (port, metrics)) in plan.miners.iter().zip(miners) {
+			let args = miner_args(&plan, miner, nodes, [&port, &metrics].map(HeldPort::number));
+			let mut launch = worker("miner", &miner.who, args, &miner.extra);
+			launch.details["metrics"] = format!("{}/metrics", url_of(&metrics)).into();
+			self.launch(launch, vec![port, metrics])?;
 		}
 		for verifier in &plan.verifiers {
 			let args = verifier_args(&plan, verifier, nodes);
@@ -306,7 +309,8 @@ struct Places {
 	gateways: Vec<HeldPort>,
 	network: Vec<HeldPort>,
 	metrics: Vec<HeldPort>,
-	miners: Vec<HeldPort>,
+	/// For other peers, and for metrics.
+	miners: Vec<(HeldPort, HeldPort)>,
 }
 
 impl Places {
@@ -317,6 +321,7 @@ impl Places {
 			(FIRST_NETWORK, plan.validators),
 			(FIRST_METRICS, plan.validators),
 			(FIRST_MINER, plan.miners.len()),
+			(FIRST_MINER_METRICS, plan.miners.len()),
 		];
 		let usual: Vec<u16> = kinds
 			.iter()
@@ -326,14 +331,14 @@ impl Places {
 			claims: plan.cache.as_ref().map(|cache| cache.join("ports")),
 		};
 		let mut held = ports.choose(plan.ports, &usual)?.into_iter();
-		let [rpc, gateways, network, metrics, miners] =
-			kinds.map(|(_, count)| held.by_ref().take(count).collect());
+		let [rpc, gateways, network, metrics, miners, miner_metrics] =
+			kinds.map(|(_, count)| Vec::from_iter(held.by_ref().take(count)));
 		Ok(Self {
 			rpc,
 			gateways,
 			network,
 			metrics,
-			miners,
+			miners: miners.into_iter().zip(miner_metrics).collect(),
 		})
 	}
 

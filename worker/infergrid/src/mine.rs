@@ -15,7 +15,7 @@ use infergrid_miner::{
 	first_address, follow_address,
 };
 use infergrid_primitives::market::Price;
-use infergrid_proof::{Compute, Grant};
+use infergrid_proof::{Compute, Grant, ModelMetrics};
 use infergrid_swarm::{
 	DialBackHandler, InferHandler, NodeSecret, OpeningHandler, Swarm, SwarmConfig, SwarmHandle,
 };
@@ -132,6 +132,7 @@ async fn work(
 		..
 	} = enrolled;
 	let mut registry = Registry::with_prefix("infergrid");
+	ModelMetrics::register(&mut registry, engine.clone());
 	let metrics = MinerMetrics::register(&mut registry);
 	let position = Position {
 		operator,

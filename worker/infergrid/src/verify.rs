@@ -10,6 +10,7 @@ use crate::{
 use clap::Args;
 use infergrid_chain::Submitter;
 use infergrid_journal::DataDir;
+use infergrid_proof::ModelMetrics;
 use infergrid_swarm::{Swarm, SwarmConfig};
 use infergrid_verifier::{Node, Position, Verifier, VerifierMetrics};
 use prometheus_client::registry::Registry;
@@ -87,6 +88,7 @@ async fn start(settings: &WorkerSettings) -> Result<Started, Failure> {
 		"verifying"
 	);
 	let mut registry = Registry::with_prefix("infergrid");
+	ModelMetrics::register(&mut registry, engine.clone());
 	let position = Position {
 		key,
 		operator,

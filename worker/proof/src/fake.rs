@@ -392,7 +392,7 @@ impl Compute for Echo {
 		Load {
 			jobs: 0,
 			backlog: Duration::ZERO,
-			speed: SPEED,
+			busy: Duration::ZERO,
 		}
 	}
 

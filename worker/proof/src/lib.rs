@@ -9,6 +9,7 @@
 //! | `stop`, `generate`, `replay`, `judge` | when an answer ends; answers with proofs; their distance from the model's own; a verifier's vote |
 //! | `speed`, `memory` | how many tasks at a time, and how long ones, a machine is enough for |
 //! | `queue`, `server` | whose turn it is; the thread that does the jobs |
+//! | `metrics` | what it counts |
 //! | `fake` | a model and a [`Compute`] for tests |
 
 mod compute;
@@ -17,11 +18,11 @@ pub mod fake;
 mod generate;
 mod judge;
 mod memory;
+mod metrics;
 mod model;
 mod queue;
 mod replay;
 mod server;
-
 mod speed;
 mod stop;
 
@@ -30,11 +31,11 @@ pub use error::{ComputeError, Remedy};
 pub use generate::{generate, prove};
 pub use judge::{Judgement, Violation, check_opening, judge, verify};
 pub use memory::{Memory, NotEnoughMemory};
+pub use metrics::ModelMetrics;
 pub use model::{Encoder, Facts, Model, Sequence, Watcher};
 pub use queue::{Job, Load, Queue, Terms};
 pub use replay::{Replay, ReplayRequest, margins};
 pub use server::{Loaded, Server, StartError};
-
 pub use speed::{Grant, Speed, Work, capacity};
 
 /// What a panic said.

@@ -35,22 +35,15 @@ pub trait Job {
 	fn abandoned(&self) -> bool;
 }
 
-/// What is waiting and under way, and how long that takes.
+/// What is waiting and under way, and what was done.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Load {
 	/// Jobs that wait or are begun.
 	pub jobs: usize,
 	/// Time until all of them are done, at most.
 	pub backlog: Duration,
-	/// The speed by which it is estimated.
-	pub speed: Speed,
-}
-
-impl Load {
-	/// Time until a job that came now would be done, at most.
-	pub fn done_in(&self, work: Work) -> Duration {
-		self.backlog.saturating_add(self.speed.time(work))
-	}
+	/// Time that was spent on jobs since the start.
+	pub busy: Duration,
 }
 
 /// Jobs that wait for a model, and those that it has begun.
@@ -63,6 +56,9 @@ pub struct Queue<J> {
 	memory: Memory,
 	max_waiting: usize,
 	arrivals: u64,
+	/// Time spent on jobs, without what has passed since `busy_since`.
+	busy: Duration,
+	busy_since: Option<Instant>,
 }
 
 /// A job under way.
@@ -112,6 +108,8 @@ impl<J: Job> Queue<J> {
 			memory,
 			max_waiting,
 			arrivals: 0,
+			busy: Duration::ZERO,
+			busy_since: None,
 		}
 	}
 
@@ -166,6 +164,7 @@ impl<J: Job> Queue<J> {
 		let Waiting { job, terms, .. } = self.waiting.swap_remove(next);
 		let cached = self.memory.cached(terms.work.tokens());
 		self.begun.push(Begun { terms, cached });
+		self.busy_since.get_or_insert(now);
 		Some((job, terms))
 	}
 
@@ -179,12 +178,23 @@ impl<J: Job> Queue<J> {
 	}
 
 	/// The job under way is done; the one that rested for it goes on.
-	pub fn end(&mut self) {
+	pub fn end(&mut self, now: Instant) {
 		self.begun.pop();
+		if self.begun.is_empty() {
+			self.busy = self.busy_until(now);
+			self.busy_since = None;
+		}
 	}
 
-	/// What there is to do.
-	pub fn load(&self) -> Load {
+	fn busy_until(&self, now: Instant) -> Duration {
+		let running = self
+			.busy_since
+			.map(|since| now.saturating_duration_since(since));
+		self.busy.saturating_add(running.unwrap_or_default())
+	}
+
+	/// What there is to do, and what was done.
+	pub fn load(&self, now: Instant) -> Load {
 		let waiting = self.waiting.iter().map(|waiting| waiting.terms);
 		let begun = self.begun.iter().map(|begun| begun.terms);
 		let backlog = waiting
@@ -194,7 +204,7 @@ impl<J: Job> Queue<J> {
 		Load {
 			jobs: self.waiting.len() + self.begun.len(),
 			backlog,
-			speed: self.speed,
+			busy: self.busy_until(now),
 		}
 	}
 

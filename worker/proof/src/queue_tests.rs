@@ -62,7 +62,7 @@ impl Bench {
 		let mut order = Vec::new();
 		while let Some(name) = self.begin(0) {
 			order.push(name);
-			self.queue.end();
+			self.queue.end(self.at(0));
 		}
 		order
 	}
@@ -182,10 +182,10 @@ fn a_job_rests_only_for_one_that_could_not_wait_for_it() {
 	);
 	bench.add("urgent", 5, Some(20));
 	assert_eq!(bench.begin(0), Some("urgent"));
-	bench.queue.end();
+	bench.queue.end(bench.at(0));
 	assert_eq!(bench.begin(3), None);
 	assert_eq!(bench.begin(4), Some("patient"));
-	bench.queue.end();
+	bench.queue.end(bench.at(0));
 	assert_eq!(bench.begin(9), None);
 }
 
@@ -233,12 +233,12 @@ fn nothing_is_begun_for_which_there_is_no_memory_beside_what_rests() {
 	assert_eq!(bench.begin(0), Some("long"));
 	bench.add("large", 30, Some(31));
 	assert_eq!(bench.begin(0), None);
-	bench.queue.end();
+	bench.queue.end(bench.at(0));
 	assert_eq!(bench.begin(0), Some("large"));
 }
 
 #[test]
-fn the_load_is_what_is_left_to_do() {
+fn the_load_is_what_is_left_to_do_and_what_was_done() {
 	let mut bench = Bench::new();
 	bench.add("begun", 20, None);
 	assert_eq!(bench.begin(0), Some("begun"));
@@ -246,10 +246,20 @@ fn the_load_is_what_is_left_to_do() {
 	for _ in 0..10 {
 		bench.queue.wrote();
 	}
-	let load = bench.queue.load();
+	let load = bench.queue.load(bench.at(7));
 	assert_eq!((load.jobs, load.backlog), (2, Duration::from_secs(22)));
-	let work = Work::answer(100, 10);
-	assert_eq!(load.done_in(work), Duration::from_secs(24));
+	assert_eq!(
+		load.busy,
+		Duration::from_secs(7),
+		"the one under way counts"
+	);
+
+	bench.add("urgent", 1, Some(9));
+	assert_eq!(bench.begin(7), Some("urgent"));
+	bench.queue.end(bench.at(8));
+	bench.queue.end(bench.at(10));
+	let idle = bench.queue.load(bench.at(20));
+	assert_eq!(idle.busy, Duration::from_secs(10), "no second counts twice");
 }
 
 /// A miner that has as many tasks as its capacity allows, and gets another one some seconds after it
@@ -306,7 +316,7 @@ fn a_miner_with_as_many_tasks_as_it_has_capacity_keeps_every_deadline() {
 			if *left == 0 {
 				assert!(start + passed <= *deadline, "late with {tasks} tasks");
 				begun.pop();
-				queue.end();
+				queue.end(start + passed);
 				arrivals.push(passed + turnaround);
 			}
 		}

@@ -199,7 +199,7 @@ impl Compute for Server {
 	}
 
 	fn load(&self) -> Load {
-		self.shared.lock().queue.load()
+		self.shared.lock().queue.load(Instant::now())
 	}
 
 	async fn generate(
@@ -303,13 +303,13 @@ impl<'a, M: Model> Worker<'a, M> {
 			Task::Generate(assignment, mut on_token, reply) => {
 				let mut watch = self.watch(terms, &reply, Some(&mut on_token));
 				let result = self.contained(|| generate(self.model, &assignment, &mut watch));
-				self.shared.lock().queue.end();
+				self.shared.lock().queue.end(Instant::now());
 				let _ = reply.send(result);
 			}
 			Task::Verify(examination, reply) => {
 				let mut watch = self.watch(terms, &reply, None);
 				let result = self.contained(|| verify(self.model, &examination, &mut watch));
-				self.shared.lock().queue.end();
+				self.shared.lock().queue.end(Instant::now());
 				let _ = reply.send(result);
 			}
 		}
