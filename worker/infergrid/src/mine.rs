@@ -2,13 +2,13 @@
 
 use crate::{
 	cli::Context,
-	crew::Crew,
 	failure::Failure,
 	settings,
 	worker::{Enrolled, WorkerArgs, WorkerSettings, metrics_server},
 };
 use anyhow::anyhow;
 use clap::Args;
+use infergrid_crew::Crew;
 use infergrid_miner::{
 	Intent, Miner, MinerMetrics, MinerService, Node, OfferKeeper, Owed, Position, drain,
 };
@@ -193,7 +193,7 @@ async fn work(
 	});
 	let result = crew.run(Duration::ZERO).await;
 	swarm.shutdown().await;
-	result
+	Ok(result?)
 }
 
 /// How many tasks this machine can take at a time.
