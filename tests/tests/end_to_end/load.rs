@@ -106,12 +106,25 @@ async fn load(grid: &Grid, clients: u32) -> Result<Vec<Client>> {
 	bench.args(["bench", "--load", grid.gateway_url(), "--watch", "--json"]);
 	bench.args(["--clients", &clients.to_string()]);
 	bench.args(["--tokens", &TOKENS.to_string()]);
+	let parts: Value = serde_json::from_str(&grid.handle.description())?;
+	let parts = parts["parts"].as_array().context("parts")?;
+	for metrics in parts.iter().filter_map(|part| part["metrics"].as_str()) {
+		bench.args(["--miner-metrics", metrics]);
+	}
 	let report: Value = serde_json::from_slice(&output_of(bench).await?)?;
 	let (missed, slashed) = (&report["chain"]["missed"], &report["chain"]["slashed"]);
 	let none = |list: &Value| list.as_array().is_some_and(Vec::is_empty);
 	ensure!(
 		none(missed) && none(slashed),
 		"missed {missed}, slashed {slashed}"
+	);
+	let busy = report["busy"].as_array().context("busy")?;
+	let worked = busy
+		.iter()
+		.filter(|model| model["share"].as_f64() > Some(0.0));
+	ensure!(
+		worked.count() == grid.handle.plan().miners.len(),
+		"not every model has worked: {busy:?}"
 	);
 	let Value::Array(clients) = report["clients"].clone() else {
 		bail!("no clients in {report}");

@@ -9,6 +9,7 @@
 //! runtime upgrade which adds or moves them needs no new worker. Every error says whether to retry,
 //! to skip or to die ([`Advice`]).
 
+mod amount;
 mod calls;
 mod client;
 mod dispatch;
@@ -25,6 +26,7 @@ mod submit;
 mod transport;
 mod view;
 
+pub use amount::{ait, parse_ait};
 pub use calls::{Call, TaskInput, TaskOrder};
 pub use client::{BlockId, Blocks, Chain};
 pub use error::{Advice, ConnectError, ReadError, Refusal, SubmitError};
@@ -35,7 +37,7 @@ pub use pairing::{PairingError, operator};
 pub use profiles::{ProfileError, Served, find_profile, parse_hash};
 pub use records::{
 	Audit, Bond, Duty, Earnings, Funds, Model, ModelInfo, Offer, OfferTerms, Phase, RefundReason,
-	Task, TaskRules, TaskStatus,
+	Task, TaskRules, TaskStatus, Unlock,
 };
 pub use standing::{Complaint, Standing};
 pub use submit::{Included, MORTALITY, Submitter};

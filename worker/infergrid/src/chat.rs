@@ -1,13 +1,9 @@
 //! `infergrid chat`: talks to a model through a gateway.
 
-use crate::{
-	cli::Context,
-	failure::Failure,
-	openai::{Client, Question, Turn},
-	output, settings,
-};
+use crate::{cli::Context, failure::Failure, output, settings};
 use anyhow::anyhow;
 use clap::Args;
+use infergrid_client::{Client, Question, Turn};
 use infergrid_keys::Secret;
 use serde::Serialize;
 use serde_json::json;
@@ -81,8 +77,7 @@ pub(crate) async fn run(args: ChatArgs, context: Context) -> Result<(), Failure>
 }
 
 async fn talk(args: ChatArgs) -> Result<(), Failure> {
-	let key = args.api_key.as_ref().map(|key| key.expose().to_owned());
-	let client = Client::new(&args.url, key)?;
+	let client = Client::new(&args.url, args.api_key.clone())?;
 	let model = match &args.model {
 		Some(model) => model.clone(),
 		None => client

@@ -3,22 +3,26 @@
 //! Two validators whose operators each have a miner, three verifiers, a gateway, and the demo model.
 //! Every part is a child process of its own; the grid stands and falls with each of them.
 
-mod board;
-mod grid;
-mod once;
-mod pace;
-
 use crate::{
 	cli::Context,
+	engine,
 	failure::{Failure, Kind},
+	model::{DEFAULT_PRICE_INPUT, DEFAULT_PRICE_OUTPUT, DEFAULT_TOKENS_PER_SECOND},
 	output, settings,
 };
 use anyhow::anyhow;
 use clap::Args;
-use grid::Ready;
-use infergrid_devnet::{Plan, PortChoice, Programs, spawn};
+use infergrid_dev::{Offered, Place, Ready};
+use infergrid_devnet::{INHERITED, Plan, PortChoice, Programs, spawn};
+use infergrid_engine::{Device, LICENCE};
+use infergrid_primitives::market::Price;
+use infergrid_proof::Compute;
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::{
+	ffi::OsString,
+	io::{self, IsTerminal},
+	path::{Path, PathBuf},
+};
 use tokio_util::sync::CancellationToken;
 
 const DEFAULT_MODEL: &str = "models/demo";
@@ -101,9 +105,9 @@ pub(crate) async fn run(args: DevArgs, context: Context) -> Result<(), Failure> 
 		worker: own_executable()?,
 	};
 	let place = Place::choose(args.dir.as_deref(), args.keep)?;
-	let mut plan = Plan::new(programs, place.path.clone());
+	let mut plan = Plan::new(programs, place.path().to_path_buf());
 	plan.cache = cache();
-	plan.environment = grid::environment();
+	plan.environment = environment();
 	plan.log = context.common.log.clone();
 	plan.ports = match args.base_port {
 		None => PortChoice::Usual,
@@ -113,7 +117,7 @@ pub(crate) async fn run(args: DevArgs, context: Context) -> Result<(), Failure> 
 	let result = live(plan, &model, &args, &context.stop).await;
 	match &result {
 		Err(failure) if failure.kind() != Kind::Usage => {
-			let path = place.path.display().to_string();
+			let path = place.path().display().to_string();
 			place.keep();
 			tracing::warn!(directory = %path, "the logs of all parts are kept");
 		}
@@ -130,8 +134,8 @@ async fn live(
 	stop: &CancellationToken,
 ) -> Result<(), Failure> {
 	let spawned = async {
-		let plan = grid::fill(plan, model, args.model_name.clone()).await?;
-		Ok::<_, Failure>(spawn(plan).await?)
+		let model = offered(model, args.model_name.clone()).await?;
+		Ok::<_, Failure>(spawn(infergrid_dev::fill(plan, model)).await?)
 	};
 	let handle = tokio::select! {
 		biased;
@@ -145,14 +149,51 @@ async fn live(
 	}
 	let work = async {
 		if args.once {
-			once::ask(ready, args.question.clone(), args.json).await
+			ask_once(&ready, args).await
 		} else {
-			board::watch(ready).await
+			let terminal = io::stderr().is_terminal();
+			infergrid_dev::watch(&ready, terminal, output::aside).await?;
+			Ok(())
 		}
 	};
-	let result = grid::guard(&handle, args.restart, stop, work).await;
+	let result = infergrid_dev::guard(&handle, args.restart, stop, work).await;
 	handle.shutdown().await;
 	result
+}
+
+/// The model in `directory` at the usual terms, and how fast this machine computes it.
+async fn offered(directory: &Path, name: Option<String>) -> Result<Offered, Failure> {
+	let speed = engine::start(directory, Device::Cpu).await?.speed();
+	Ok(Offered {
+		directory: directory.to_path_buf(),
+		name,
+		licence: LICENCE.into(),
+		price: Price {
+			input: DEFAULT_PRICE_INPUT,
+			output: DEFAULT_PRICE_OUTPUT,
+		},
+		speed,
+		tokens_per_second: DEFAULT_TOKENS_PER_SECOND,
+	})
+}
+
+/// Asks, prints the answer as it comes, waits for audit and settlement, prints what happened.
+async fn ask_once(ready: &Ready, args: &DevArgs) -> Result<(), Failure> {
+	let asked = infergrid_dev::ask(ready, args.question.clone(), |text| {
+		if !args.json {
+			output::piece(text);
+		}
+	})
+	.await?;
+	if !args.json {
+		output::line("");
+	}
+	let summary = asked.settled(ready).await?;
+	output::line(match args.json {
+		true => serde_json::to_string_pretty(&summary).map_err(Failure::internal)?,
+		false => summary.render(),
+	});
+	Ok(())
 }
 
 fn own_executable() -> Result<PathBuf, Failure> {
@@ -167,58 +208,15 @@ fn node_binary(named: Option<&Path>) -> Result<PathBuf, Failure> {
 	Ok(own_executable()?.with_file_name(NODE))
 }
 
-/// The grid's directory.
-struct Place {
-	path: PathBuf,
-	temporary: Option<tempfile::TempDir>,
-}
-
-impl Place {
-	fn choose(named: Option<&Path>, keep: bool) -> Result<Self, Failure> {
-		let failed = |error: std::io::Error| {
-			Failure::config(anyhow!(error).context("cannot make the grid's directory"))
-		};
-		if let Some(path) = named {
-			std::fs::create_dir_all(path).map_err(failed)?;
-			let path = path.canonicalize().map_err(failed)?;
-			return Ok(Self {
-				path,
-				temporary: None,
-			});
-		}
-		let directory = tempfile::Builder::new()
-			.prefix("infergrid-dev-")
-			.tempdir()
-			.map_err(failed)?;
-		let path = directory.path().to_path_buf();
-		if keep {
-			return Ok(Self {
-				path: directory.keep(),
-				temporary: None,
-			});
-		}
-		Ok(Self {
-			path,
-			temporary: Some(directory),
-		})
-	}
-
-	/// Leaves the directory where it is.
-	fn keep(self) {
-		if let Some(directory) = self.temporary {
-			let _ = directory.keep();
-		}
-	}
-
-	/// Deletes the directory, if it was made for this run only.
-	fn finish(self) {
-		if let Some(directory) = self.temporary {
-			let path = directory.path().to_path_buf();
-			if let Err(error) = directory.close() {
-				tracing::warn!(directory = %path.display(), %error, "cannot delete the grid's directory");
-			}
-		}
-	}
+/// Of this process's environment, what the parts of a grid see.
+#[expect(
+	clippy::disallowed_methods,
+	reason = "the program's environment is read here"
+)]
+fn environment() -> Vec<(OsString, OsString)> {
+	let variables = INHERITED.iter();
+	let value = |name: &&str| Some((OsString::from(name), std::env::var_os(name)?));
+	variables.filter_map(value).collect()
 }
 
 /// The directory for what can be computed again.

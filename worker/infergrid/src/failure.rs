@@ -206,6 +206,92 @@ impl From<infergrid_journal::DirectoryError> for Failure {
 	}
 }
 
+impl From<infergrid_client::ClientError> for Failure {
+	fn from(error: infergrid_client::ClientError) -> Self {
+		use infergrid_client::ClientError;
+		match error {
+			error @ ClientError::Start(_) => Self::internal(error),
+			error @ ClientError::Unreachable { .. } => Self::outside(error).hint(
+				"start one with `infergrid dev` or `infergrid gateway`, or name another with --url",
+			),
+			error => Self::outside(error),
+		}
+	}
+}
+
+impl From<infergrid_bench::BenchError> for Failure {
+	fn from(error: infergrid_bench::BenchError) -> Self {
+		use infergrid_bench::BenchError;
+		match error {
+			BenchError::Client(error) => error.into(),
+			BenchError::Connect(error) => error.into(),
+			error @ (BenchError::Load(_) | BenchError::Checkpoint(_)) => Self::config(error),
+			error @ (BenchError::Crashed(_)
+			| BenchError::GatewayEnded
+			| BenchError::WatchCrashed) => Self::internal(error),
+			error => Self::outside(error),
+		}
+	}
+}
+
+impl From<infergrid_devnet::SpawnError> for Failure {
+	fn from(error: infergrid_devnet::SpawnError) -> Self {
+		use infergrid_devnet::SpawnError;
+		match error {
+			error @ SpawnError::NoProgram { .. } => Self::config(error).hint(
+				"build it with `cargo build -p infergrid-node`, or name it with --node-binary",
+			),
+			error @ SpawnError::Port { .. } => Self::outside(error)
+				.hint("choose other ports with --base-port, or leave it out to take free ones"),
+			error @ SpawnError::TooFewPorts { .. } => {
+				Self::usage(error).hint("choose a lower --base-port, or 0 for free ones")
+			}
+			error @ (SpawnError::Late { .. } | SpawnError::Preparation { .. }) => {
+				Self::outside(error).hint("look into the logs in the grid's directory")
+			}
+			error @ (SpawnError::Plan(_) | SpawnError::Key { .. }) => Self::internal(error),
+			error @ SpawnError::Directory { .. } => Self::config(error),
+			error => Self::outside(error),
+		}
+	}
+}
+
+impl From<infergrid_dev::DevError> for Failure {
+	fn from(error: infergrid_dev::DevError) -> Self {
+		use infergrid_dev::DevError;
+		match error {
+			DevError::Client(error) => error.into(),
+			DevError::Read(error) => error.into(),
+			error @ DevError::Place(_) => Self::config(error),
+			error @ (DevError::Incomplete | DevError::Shares) => Self::internal(error),
+			error => Self::check(error),
+		}
+	}
+}
+
+impl From<infergrid_operator::OperatorError> for Failure {
+	fn from(error: infergrid_operator::OperatorError) -> Self {
+		use infergrid_operator::OperatorError;
+		match error {
+			OperatorError::Read(error) => error.into(),
+			error @ OperatorError::TooLittle { .. } => Self::config(error),
+			error => Self::usage(error),
+		}
+	}
+}
+
+impl From<infergrid_crew::CrewError<Self>> for Failure {
+	fn from(error: infergrid_crew::CrewError<Self>) -> Self {
+		use infergrid_crew::CrewError;
+		match error {
+			CrewError::Failed { name, error } => error.context(format!("{name} stopped")),
+			CrewError::Ended(_) | CrewError::Crashed(_) => {
+				Self::internal(anyhow::anyhow!("{error}"))
+			}
+		}
+	}
+}
+
 #[cfg(test)]
 mod tests {
 	use super::*;
@@ -222,5 +308,21 @@ mod tests {
 			failure.to_string(),
 			"starting: cannot read x: no such file\nhint: look again"
 		);
+	}
+
+	#[test]
+	fn a_task_that_fails_is_named_and_keeps_its_kind() {
+		let error = Failure::config(anyhow::anyhow!("no key")).hint("make one");
+		let failure = Failure::from(infergrid_crew::CrewError::Failed {
+			name: "the work",
+			error,
+		});
+		assert_eq!(failure.kind(), Kind::Config);
+		assert_eq!(
+			failure.to_string(),
+			"the work stopped: no key\nhint: make one"
+		);
+		let failure = Failure::from(infergrid_crew::CrewError::Ended("the work"));
+		assert_eq!(failure.kind(), Kind::Internal);
 	}
 }

@@ -2,8 +2,6 @@
 
 use crate::{
 	cli::Context,
-	crew::Crew,
-	enrol,
 	failure::Failure,
 	market::GridMarket,
 	settings::{self, Common},
@@ -12,6 +10,7 @@ use crate::{
 use anyhow::anyhow;
 use clap::Args;
 use infergrid_chain::{Chain, Options, Submitter};
+use infergrid_crew::Crew;
 use infergrid_gateway::{ApiKey, GatewayMetrics, Settings};
 use infergrid_journal::DataDir;
 use infergrid_keys::{KeySource, Secret};
@@ -204,7 +203,7 @@ pub(crate) async fn run(args: GatewayArgs, context: Context) -> Result<(), Failu
 		_ = context.stop.cancelled() => return Ok(()),
 		chain = Chain::connect(Options::new(settings.common.node.clone())) => chain?,
 	};
-	let journal = enrol::journal(&data, &chain.genesis(), key.clone(), settings.new_journal)?;
+	let journal = data.open_journal(&chain.genesis(), key.clone(), settings.new_journal)?;
 	let mut config = SwarmConfig::new(
 		NodeSecret::new(data.peer_secret()?),
 		Vec::new(),
@@ -259,5 +258,5 @@ pub(crate) async fn run(args: GatewayArgs, context: Context) -> Result<(), Failu
 	});
 	let result = crew.run(limit).await;
 	swarm.shutdown().await;
-	result
+	Ok(result?)
 }

@@ -8,10 +8,8 @@
 mod bench;
 mod chat;
 mod cli;
-mod crew;
 mod dev;
 mod engine;
-mod enrol;
 mod failure;
 
 mod gateway;
@@ -19,7 +17,6 @@ mod gateway;
 mod market;
 mod mine;
 mod model;
-mod openai;
 mod output;
 
 mod rotate_key;

@@ -2,7 +2,6 @@
 
 use crate::{
 	cli::Context,
-	crew::Crew,
 	failure::Failure,
 	settings,
 	worker::{Enrolled, WorkerArgs, WorkerSettings, metrics_server},
@@ -10,6 +9,7 @@ use crate::{
 use anyhow::anyhow;
 use clap::Args;
 use infergrid_chain::{Chain, Served};
+use infergrid_crew::Crew;
 use infergrid_miner::{
 	Intent, Miner, MinerMetrics, MinerService, Node, OfferKeeper, Owed, Position, dial_back, drain,
 	first_address, follow_address,
@@ -201,7 +201,7 @@ async fn work(
 	});
 	let result = crew.run(Duration::ZERO).await;
 	swarm.shutdown().await;
-	result
+	Ok(result?)
 }
 
 /// Joins the network, and gives the address at which others find the miner, as far as they can tell.

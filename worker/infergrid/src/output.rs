@@ -1,4 +1,4 @@
-//! The standard output: the result of a command and nothing else.
+//! The standard output, with the result of a command and nothing else; and what is told aside.
 
 use std::io::{self, Write};
 
@@ -14,4 +14,9 @@ pub(crate) fn piece(text: impl AsRef<str>) {
 	let mut out = io::stdout().lock();
 	let _ = write!(out, "{}", text.as_ref());
 	let _ = out.flush();
+}
+
+/// Writes text for whoever watches to the standard error.
+pub(crate) fn aside(text: &str) {
+	let _ = io::stderr().lock().write_all(text.as_bytes());
 }

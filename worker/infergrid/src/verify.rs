@@ -2,13 +2,13 @@
 
 use crate::{
 	cli::Context,
-	crew::Crew,
 	failure::Failure,
 	settings,
 	worker::{Enrolled, WorkerArgs, WorkerSettings, metrics_server},
 };
 use clap::Args;
 use infergrid_chain::Submitter;
+use infergrid_crew::Crew;
 use infergrid_journal::DataDir;
 use infergrid_proof::ModelMetrics;
 use infergrid_swarm::{Swarm, SwarmConfig};
@@ -54,7 +54,7 @@ pub(crate) async fn run(args: VerifyArgs, context: Context) -> Result<(), Failur
 	});
 	let result = crew.run(Duration::ZERO).await;
 	swarm.shutdown().await;
-	result
+	Ok(result?)
 }
 
 /// Everything a verifier needs before it stands for anything.

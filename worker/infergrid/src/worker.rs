@@ -2,14 +2,14 @@
 //! chain.
 
 use crate::{
-	crew::Crew,
-	engine, enrol,
+	engine,
 	failure::Failure,
 	settings::{self, Common},
 };
 use anyhow::anyhow;
 use clap::Args;
 use infergrid_chain::{Chain, Options, Served, Submitter, TaskRules, find_profile, persist};
+use infergrid_crew::Crew;
 use infergrid_engine::Device;
 use infergrid_journal::{DataDir, Journal};
 use infergrid_keys::{Key, KeySource, Secret};
@@ -159,7 +159,7 @@ impl Enrolled {
 		let data = DataDir::take(&settings.data)?;
 		let engine = engine::start(&settings.model, settings.device()?).await?;
 		let chain = Chain::connect(Options::new(settings.common.node.clone())).await?;
-		let journal = enrol::journal(&data, &chain.genesis(), key.clone(), settings.new_journal)?;
+		let journal = data.open_journal(&chain.genesis(), key.clone(), settings.new_journal)?;
 		let secret = NodeSecret::new(data.peer_secret()?);
 		let operator =
 			infergrid_chain::operator(&chain, &key, settings.operator_key.as_ref()).await?;
@@ -185,7 +185,7 @@ impl Enrolled {
 
 /// Serves metrics, if an address is given.
 pub(crate) async fn metrics_server(
-	crew: &mut Crew,
+	crew: &mut Crew<Failure>,
 	address: Option<&str>,
 	registry: Registry,
 	stop: &CancellationToken,

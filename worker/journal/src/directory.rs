@@ -1,6 +1,8 @@
 //! A worker's directory: one lock, one journal, one network identity.
 
+use crate::{Journal, OpenError};
 use fd_lock::RwLock;
+use infergrid_keys::Key;
 use infergrid_primitives::Hash;
 use std::{
 	fs::{self, File, OpenOptions},
@@ -79,6 +81,17 @@ impl DataDir {
 	/// Where the journal is.
 	pub fn journal(&self) -> PathBuf {
 		self.path.join("journal.redb")
+	}
+
+	/// The journal: made at the first start, opened at every later one. One that is lost is made anew
+	/// only if `new` says so.
+	pub fn open_journal(&self, genesis: &Hash, key: Key, new: bool) -> Result<Journal, OpenError> {
+		let path = self.journal();
+		if new || !self.is_used() {
+			Journal::create(&path, genesis, key)
+		} else {
+			Journal::open(&path, genesis, key)
+		}
 	}
 
 	/// Whether a worker has used this directory before.
@@ -165,5 +178,21 @@ mod tests {
 		fs::write(directory.path().join("peer.key"), "zz").unwrap();
 		let refused = data.peer_secret().unwrap_err().to_string();
 		assert!(refused.contains("peer.key"), "{refused}");
+	}
+
+	#[test]
+	fn only_the_first_start_makes_a_journal() {
+		let directory = tempfile::tempdir().unwrap();
+		let data = DataDir::take(directory.path()).unwrap();
+		let key = || Key::from_uri("//Alice//worker").unwrap();
+		drop(data.open_journal(&[1; 32], key(), false).unwrap());
+		data.peer_secret().unwrap();
+		drop(data.open_journal(&[1; 32], key(), false).unwrap());
+
+		fs::remove_file(data.journal()).unwrap();
+		let refused = data.open_journal(&[1; 32], key(), false).unwrap_err();
+		assert!(refused.to_string().contains("--new-journal"), "{refused}");
+		drop(data.open_journal(&[1; 32], key(), true).unwrap());
+		assert!(data.open_journal(&[1; 32], key(), true).is_err());
 	}
 }

@@ -11,7 +11,7 @@
 //! loses nothing, and one before it loses only the work.
 //!
 //! A journal that is lost is not made anew in silence: [`Journal::create`] is for the first
-//! enrolment, [`Journal::open`] for every later start.
+//! enrolment, [`Journal::open`] for every later start, and [`DataDir::open_journal`] tells them apart.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {

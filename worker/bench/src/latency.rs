@@ -1,13 +1,10 @@
 //! The gateway in front of the bare engine, without chain and network, to see what it adds.
 
-use crate::{
-	failure::Failure,
-	openai::{Client, Question, Turn},
-};
-use anyhow::anyhow;
+use crate::BenchError;
 use async_trait::async_trait;
 use futures::StreamExt;
 use infergrid_checkpoint::{ChatMessage, Checkpoint, RenderOptions};
+use infergrid_client::{Client, Question, Turn};
 use infergrid_gateway::{
 	Delivery, Health, KeptAnswer, Market, MarketError, Model, Order, OrderError, OrderEvent,
 	OrderStream, Placement, ReceiptProgress, Settings,
@@ -32,17 +29,25 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 const NAME: &str = "local";
 const QUESTION: &str = "What is Infergrid?";
 const TOKENS: u32 = 32;
+/// Requests per side.
+const ROUNDS: u32 = 20;
 const SEED: Hash = [7; 32];
 
 /// What the gateway adds to the engine's own time: medians, in milliseconds.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub(crate) struct Latency {
-	pub(crate) rounds: u32,
-	pub(crate) tokens: u32,
-	pub(crate) engine_first_token_ms: f64,
-	pub(crate) engine_total_ms: f64,
-	pub(crate) added_first_token_ms: f64,
-	pub(crate) added_total_ms: f64,
+pub struct Latency {
+	/// Requests per side.
+	pub rounds: u32,
+	/// Tokens of each answer.
+	pub tokens: u32,
+	/// Until the bare engine's first token.
+	pub engine_first_token_ms: f64,
+	/// Until the bare engine's last token.
+	pub engine_total_ms: f64,
+	/// What the gateway adds to the first token.
+	pub added_first_token_ms: f64,
+	/// What the gateway adds to the whole answer.
+	pub added_total_ms: f64,
 }
 
 /// Answers with the local engine.
@@ -123,20 +128,14 @@ impl Market for LocalMarket {
 	}
 }
 
-/// Asks the engine and the gateway in front of it the same, in turns.
-pub(crate) async fn latency(
-	engine: Arc<Server>,
-	directory: &Path,
-	rounds: u32,
-) -> Result<Latency, Failure> {
-	let checkpoint = Arc::new(Checkpoint::open(directory).map_err(Failure::config)?);
+/// Asks `engine`, which serves the model in `directory`, and a gateway in front of it the same, in turns.
+pub async fn latency(engine: Arc<Server>, directory: &Path) -> Result<Latency, BenchError> {
+	let checkpoint = Arc::new(Checkpoint::open(directory)?);
 	let message = ChatMessage {
 		role: "user".into(),
 		content: QUESTION.into(),
 	};
-	let prompt = checkpoint
-		.encode_chat(&[message], &RenderOptions::default())
-		.map_err(Failure::config)?;
+	let prompt = checkpoint.encode_chat(&[message], &RenderOptions::default())?;
 	let model = Model {
 		name: NAME.into(),
 		profile: [0; 32],
@@ -152,13 +151,8 @@ pub(crate) async fn latency(
 		model: Arc::new(model),
 		orders: TaskTracker::new(),
 	};
-	let listener = TcpListener::bind("127.0.0.1:0")
-		.await
-		.map_err(Failure::outside)?;
-	let url = format!(
-		"http://{}",
-		listener.local_addr().map_err(Failure::outside)?
-	);
+	let listener = TcpListener::bind("127.0.0.1:0").await?;
+	let url = format!("http://{}", listener.local_addr()?);
 	let router = infergrid_gateway::router(Settings::default(), Arc::new(market));
 	let stop = CancellationToken::new();
 	let server = infergrid_gateway::serve(listener, router, 16, stop.clone().cancelled_owned());
@@ -166,10 +160,8 @@ pub(crate) async fn latency(
 		let client = Client::new(&url, None)?;
 		let mut bare = Vec::new();
 		let mut behind = Vec::new();
-		for round in 0..=rounds {
-			let engine_times = ask_engine(&engine, prompt.clone())
-				.await
-				.map_err(Failure::outside)?;
+		for round in 0..=ROUNDS {
+			let engine_times = ask_engine(&engine, prompt.clone()).await?;
 			let gateway_times = ask_gateway(&client).await?;
 			// The first round warms everything up.
 			if round > 0 {
@@ -177,19 +169,19 @@ pub(crate) async fn latency(
 				behind.push(gateway_times);
 			}
 		}
-		Ok::<_, Failure>((bare, behind))
+		Ok::<_, BenchError>((bare, behind))
 	};
 	let (bare, behind) = tokio::select! {
 		ended = server => {
-			ended.map_err(Failure::outside)?;
-			return Err(Failure::internal(anyhow!("the local gateway ended by itself")));
+			ended?;
+			return Err(BenchError::GatewayEnded);
 		},
 		asked = asking => asked?,
 	};
 	let [bare_first, bare_total] = medians(bare);
 	let [first, total] = medians(behind);
 	Ok(Latency {
-		rounds,
+		rounds: ROUNDS,
 		tokens: TOKENS,
 		engine_first_token_ms: bare_first,
 		engine_total_ms: bare_total,
@@ -219,7 +211,7 @@ async fn ask_engine(engine: &Arc<Server>, prompt: Vec<TokenId>) -> Result<Times,
 	Ok((told.recv().await.unwrap_or(total), total))
 }
 
-async fn ask_gateway(client: &Client) -> Result<Times, Failure> {
+async fn ask_gateway(client: &Client) -> Result<Times, BenchError> {
 	let turns = [Turn {
 		role: "user",
 		content: QUESTION.into(),

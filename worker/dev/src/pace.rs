@@ -1,9 +1,6 @@
 //! What can be asked of miners that share this machine with the rest of the grid.
 
-use crate::{engine, failure::Failure, model::DEFAULT_TOKENS_PER_SECOND};
-use infergrid_engine::Device;
-use infergrid_proof::{Compute, Speed};
-use std::path::Path;
+use infergrid_proof::Speed;
 
 /// Tasks that a miner should be able to take at a time.
 const TASKS: f64 = 4.0;
@@ -14,26 +11,21 @@ const MOST_TASKS: u32 = 64;
 
 /// A least speed with a number of tasks at which honest miners keep it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
 	/// Tokens per second of each task.
-	pub(super) least: u32,
+	pub(crate) least: u32,
 	/// Tasks of each miner at a time.
-	pub(super) capacity: u32,
+	pub(crate) capacity: u32,
 }
 
 impl Pace {
-	/// Measures the model in `directory` for a grid of `miners`.
-	pub(super) async fn measure(directory: &Path, miners: usize) -> Result<Self, Failure> {
-		let server = engine::start(directory, Device::Cpu).await?;
-		Ok(Self::for_speed(server.speed(), miners))
-	}
-
 	/// All tasks of all miners together get no more than the planned share of what the machine can do,
 	/// unless one task of each is more than that.
-	fn for_speed(speed: Speed, miners: usize) -> Self {
+	/// No task is promised more than `most` tokens per second.
+	pub(crate) fn for_speed(speed: Speed, miners: usize, most: u32) -> Self {
 		let each = speed.prefill.min(speed.decode) / miners.max(1) as f64;
 		// Casts of floats saturate, and make NaN 0.
-		let least = ((each / TASKS) as u32).clamp(1, DEFAULT_TOKENS_PER_SECOND);
+		let least = ((each / TASKS) as u32).clamp(1, most.max(1));
 		let capacity = (PLANNED_SHARE * each / f64::from(least)) as u32;
 		Self {
 			least,
@@ -51,7 +43,7 @@ mod tests {
 			prefill: decode * 10.0,
 			decode,
 		};
-		let pace = Pace::for_speed(speed, 2);
+		let pace = Pace::for_speed(speed, 2, 10);
 		(pace.least, pace.capacity)
 	}
 

@@ -1,22 +1,22 @@
-//! What is happening, on the terminal: a few lines that are drawn anew, or plain lines where there
-//! is no terminal.
+//! What is happening, for people: a few lines that are drawn anew on a terminal, or plain lines.
 
-use super::grid::Ready;
-use crate::failure::Failure;
+use crate::{DevError, Ready};
 use infergrid_chain::{Event, Follower, Step, View, address, persist};
 use infergrid_primitives::{AIT, BlockNumber};
-use std::{
-	collections::VecDeque,
-	io::{self, IsTerminal, Write},
-};
+use std::collections::VecDeque;
 use tokio_util::sync::CancellationToken;
 
 /// Happenings that stay on the screen.
 const HAPPENINGS: usize = 8;
 
-/// Shows what is happening until it is dropped.
-pub(super) async fn watch(ready: Ready) -> Result<(), Failure> {
-	let mut board = Board::new(&ready);
+/// Shows what is happening until it is dropped: gives `screen` text to write as it is, which on a
+/// `terminal` moves the cursor to replace what was written before.
+pub async fn watch(
+	ready: &Ready,
+	terminal: bool,
+	screen: impl FnMut(&str),
+) -> Result<(), DevError> {
+	let mut board = Board::new(ready, terminal, screen);
 	let mut follower = Follower::new(ready.chain.clone(), CancellationToken::new());
 	while let Some(step) = follower.next().await? {
 		let (view, events) = match step {
@@ -28,13 +28,14 @@ pub(super) async fn watch(ready: Ready) -> Result<(), Failure> {
 		for happening in happenings {
 			board.add(format!("#{block} {happening}"));
 		}
-		board.heads(&ready, &view).await?;
+		board.heads(ready, &view).await?;
 		board.draw();
 	}
 	Ok(())
 }
 
-struct Board {
+struct Board<S> {
+	screen: S,
 	terminal: bool,
 	title: Vec<String>,
 	heads: String,
@@ -43,8 +44,8 @@ struct Board {
 	drawn: usize,
 }
 
-impl Board {
-	fn new(ready: &Ready) -> Self {
+impl<S: FnMut(&str)> Board<S> {
+	fn new(ready: &Ready, terminal: bool, screen: S) -> Self {
 		let title = vec![
 			format!(
 				"gateway     {}/v1   model {}",
@@ -54,24 +55,24 @@ impl Board {
 			format!("directory   {}", ready.directory.display()),
 			format!("try         infergrid chat --url {}", ready.gateway),
 		];
-		let board = Self {
-			terminal: io::stderr().is_terminal(),
+		let mut board = Self {
+			screen,
+			terminal,
 			title,
 			heads: String::new(),
 			happenings: VecDeque::new(),
 			drawn: 0,
 		};
 		if !board.terminal {
-			for line in &board.title {
-				print(line);
-			}
+			let title = board.title.join("\n");
+			board.print(&title);
 		}
 		board
 	}
 
 	fn add(&mut self, happening: String) {
 		if !self.terminal {
-			print(&happening);
+			self.print(&happening);
 		}
 		self.happenings.push_back(happening);
 		if self.happenings.len() > HAPPENINGS {
@@ -79,7 +80,7 @@ impl Board {
 		}
 	}
 
-	async fn heads(&mut self, ready: &Ready, view: &View) -> Result<(), Failure> {
+	async fn heads(&mut self, ready: &Ready, view: &View) -> Result<(), DevError> {
 		let best: BlockNumber = persist(|| ready.chain.best()).await?;
 		let offers = persist(|| view.offers(&ready.profile)).await?;
 		let verifiers = persist(|| view.verifiers(&ready.profile)).await?;
@@ -112,12 +113,12 @@ impl Board {
 			screen.push('\n');
 		}
 		self.drawn = lines.len();
-		let _ = io::stderr().lock().write_all(screen.as_bytes());
+		(self.screen)(&screen);
 	}
-}
 
-fn print(line: &str) {
-	let _ = writeln!(io::stderr().lock(), "{line}");
+	fn print(&mut self, text: &str) {
+		(self.screen)(&format!("{text}\n"));
+	}
 }
 
 /// What an event says to people, if it is worth a line.

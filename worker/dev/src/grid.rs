@@ -1,18 +1,12 @@
 //! The private grid that newcomers get: two miners, three verifiers, a gateway, one model.
 
-use super::pace::Pace;
-use crate::{
-	failure::Failure,
-	model::{DEFAULT_PRICE_INPUT, DEFAULT_PRICE_OUTPUT},
-};
-use anyhow::anyhow;
+use crate::{DevError, pace::Pace};
 use infergrid_chain::Chain;
-use infergrid_devnet::{Handle, INHERITED, Model, Plan, SpawnError};
-use infergrid_engine::LICENCE;
+use infergrid_devnet::{Handle, Model, Plan, SpawnError};
 use infergrid_primitives::{Hash, market::Price};
+use infergrid_proof::Speed;
 use serde_json::Value;
 use std::{
-	ffi::OsString,
 	fs,
 	future::Future,
 	path::{Path, PathBuf},
@@ -29,25 +23,48 @@ const ROYALTY: u8 = 20;
 const PATIENCE: u32 = 400;
 const RESTART_PAUSE: Duration = Duration::from_secs(1);
 
+/// The model that a grid serves.
+#[derive(Clone, Debug)]
+pub struct Offered {
+	/// Its files.
+	pub directory: PathBuf,
+	/// Its name on chain, if not the directory's.
+	pub name: Option<String>,
+	/// SPDX identifier.
+	pub licence: String,
+	/// Its reference price.
+	pub price: Price,
+	/// How fast this machine computes it.
+	pub speed: Speed,
+	/// Tokens per second that miners promise at most, however fast the machine is.
+	pub tokens_per_second: u32,
+}
+
 /// A grid that stands, as the commands see it.
 #[derive(Clone, Debug)]
-pub(super) struct Ready {
-	pub(super) chain: Chain,
-	pub(super) gateway: String,
-	pub(super) rpc: Vec<String>,
-	pub(super) profile: Hash,
-	pub(super) model_name: String,
-	pub(super) directory: PathBuf,
+pub struct Ready {
+	/// The chain.
+	pub chain: Chain,
+	/// The gateway's URL.
+	pub gateway: String,
+	/// The nodes' endpoints.
+	pub rpc: Vec<String>,
+	/// The profile on chain.
+	pub profile: Hash,
+	/// The model's name.
+	pub model_name: String,
+	/// The grid's files.
+	pub directory: PathBuf,
 }
 
 impl Ready {
 	/// What there is to see of `handle`.
-	pub(super) fn of(handle: &Handle) -> Result<Self, Failure> {
-		let missing = || Failure::internal(anyhow!("the grid lacks its gateway or its model"));
-		let served = handle.served().first().ok_or_else(missing)?;
+	pub fn of(handle: &Handle) -> Result<Self, DevError> {
+		let served = handle.served().first().ok_or(DevError::Incomplete)?;
+		let gateway = handle.gateways().first().ok_or(DevError::Incomplete)?;
 		Ok(Self {
 			chain: handle.chain().clone(),
-			gateway: handle.gateways().first().ok_or_else(missing)?.clone(),
+			gateway: gateway.clone(),
 			rpc: handle.rpc().to_vec(),
 			profile: served.profile,
 			model_name: served.name.clone(),
@@ -56,27 +73,12 @@ impl Ready {
 	}
 }
 
-/// Of this process's environment, what the parts of a grid see.
-#[expect(
-	clippy::disallowed_methods,
-	reason = "the program's environment is read here"
-)]
-pub(super) fn environment() -> Vec<(OsString, OsString)> {
-	let variables = INHERITED.iter();
-	let value = |name: &&str| Some((OsString::from(name), std::env::var_os(name)?));
-	variables.filter_map(value).collect()
-}
-
-/// Adds to `plan` who works, and the model in `directory` at a pace that this machine keeps.
-pub(super) async fn fill(
-	plan: Plan,
-	directory: &Path,
-	name: Option<String>,
-) -> Result<Plan, Failure> {
-	let pace = Pace::measure(directory, MINERS).await?;
-	let name = name.unwrap_or_else(|| name_of(directory));
+/// Adds to `plan` who works, and the model at a pace that this machine keeps.
+pub fn fill(plan: Plan, model: Offered) -> Plan {
+	let pace = Pace::for_speed(model.speed, MINERS, model.tokens_per_second);
+	let name = model.name.unwrap_or_else(|| name_of(&model.directory));
 	// A grid that goes on has a profile already; another least speed would make a second one.
-	let before = least_speed_before(&plan.directory, &name, directory);
+	let before = least_speed_before(&plan.directory, &name, &model.directory);
 	let mut plan = plan.with_workers(MINERS, VERIFIERS);
 	for miner in &mut plan.miners {
 		miner.capacity = Some(pace.capacity);
@@ -86,29 +88,26 @@ pub(super) async fn fill(
 		gateway.extra.args.extend(patience);
 	}
 	plan.models = vec![Model {
-		directory: directory.to_path_buf(),
+		directory: model.directory,
 		name,
 		creator: CREATOR.into(),
 		royalty: ROYALTY,
-		price: Price {
-			input: DEFAULT_PRICE_INPUT,
-			output: DEFAULT_PRICE_OUTPUT,
-		},
-		licence: LICENCE.into(),
+		price: model.price,
+		licence: model.licence,
 		min_tokens_per_second: before.unwrap_or(pace.least),
 		context: None,
 	}];
-	Ok(plan)
+	plan
 }
 
 /// Runs `work` as long as all parts live and nobody says stop. With `restart`, a part that dies is
 /// started again instead.
-pub(super) async fn guard(
+pub async fn guard<E: From<SpawnError>>(
 	handle: &Handle,
 	restart: bool,
 	stop: &CancellationToken,
-	work: impl Future<Output = Result<(), Failure>>,
-) -> Result<(), Failure> {
+	work: impl Future<Output = Result<(), E>>,
+) -> Result<(), E> {
 	tokio::pin!(work);
 	loop {
 		let death = tokio::select! {
@@ -118,7 +117,7 @@ pub(super) async fn guard(
 			death = handle.died() => death,
 		};
 		if !restart {
-			return Err(Failure::outside(death));
+			return Err(SpawnError::Died(death).into());
 		}
 		tracing::warn!(part = %death.name, "died and is started again");
 		tokio::time::sleep(RESTART_PAUSE).await;
@@ -150,27 +149,6 @@ fn least_speed_before(place: &Path, name: &str, directory: &Path) -> Option<u32>
 	let same = model["name"] == name && model["directory"] == directory.to_str()?;
 	let speed = model["min_tokens_per_second"].as_u64().filter(|_| same)?;
 	u32::try_from(speed).ok()
-}
-
-impl From<SpawnError> for Failure {
-	fn from(error: SpawnError) -> Self {
-		match error {
-			error @ SpawnError::NoProgram { .. } => Self::config(error).hint(
-				"build it with `cargo build -p infergrid-node`, or name it with --node-binary",
-			),
-			error @ SpawnError::Port { .. } => Self::outside(error)
-				.hint("choose other ports with --base-port, or leave it out to take free ones"),
-			error @ SpawnError::TooFewPorts { .. } => {
-				Self::usage(error).hint("choose a lower --base-port, or 0 for free ones")
-			}
-			error @ (SpawnError::Late { .. } | SpawnError::Preparation { .. }) => {
-				Self::outside(error).hint("look into the logs in the grid's directory")
-			}
-			error @ (SpawnError::Plan(_) | SpawnError::Key { .. }) => Self::internal(error),
-			error @ SpawnError::Directory { .. } => Self::config(error),
-			error => Self::outside(error),
-		}
-	}
 }
 
 #[cfg(test)]

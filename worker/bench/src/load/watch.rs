@@ -1,7 +1,6 @@
 //! What the chain says of the grid meanwhile.
 
-use crate::failure::Failure;
-use anyhow::anyhow;
+use crate::BenchError;
 use infergrid_chain::{Chain, Event, Follower, Options, Step, address};
 use infergrid_primitives::TaskId;
 use serde::Serialize;
@@ -16,29 +15,39 @@ const LATE_BLOCKS: usize = 3;
 
 /// What happened to all tasks of the time, whoever's they were.
 #[derive(Clone, Debug, Default, Serialize)]
-pub(super) struct OnChain {
-	submitted: BTreeSet<TaskId>,
-	delivered: BTreeSet<TaskId>,
-	settled: BTreeSet<TaskId>,
-	refunded: BTreeSet<TaskId>,
-	missed: Vec<Missed>,
-	slashed: Vec<Slashed>,
+pub struct OnChain {
+	/// Tasks that are on chain.
+	pub submitted: BTreeSet<TaskId>,
+	/// Those with a receipt.
+	pub delivered: BTreeSet<TaskId>,
+	/// Those that are paid.
+	pub settled: BTreeSet<TaskId>,
+	/// Those that are refunded.
+	pub refunded: BTreeSet<TaskId>,
+	/// Deadlines that passed.
+	pub missed: Vec<Missed>,
+	/// Money that was lost.
+	pub slashed: Vec<Slashed>,
 }
 
 /// A deadline that a miner missed.
 #[derive(Clone, Debug, Serialize)]
-struct Missed {
-	task: TaskId,
-	miner: String,
+pub struct Missed {
+	/// The task.
+	pub task: TaskId,
+	/// The miner's account in SS58.
+	pub miner: String,
 }
 
 /// Money that an operator lost.
 #[derive(Clone, Debug, Serialize)]
-struct Slashed {
-	operator: String,
-	role: String,
+pub struct Slashed {
+	/// The operator's account in SS58.
+	pub operator: String,
+	/// As what.
+	pub role: String,
 	/// As a decimal string: it does not fit a JavaScript number.
-	plancks: String,
+	pub plancks: String,
 }
 
 impl OnChain {
@@ -105,14 +114,14 @@ impl OnChain {
 /// A watch over the chain, from its start on.
 #[derive(Debug)]
 pub(super) struct Watch {
-	work: JoinSet<Result<OnChain, Failure>>,
+	work: JoinSet<Result<OnChain, BenchError>>,
 	/// Fires when nobody asks any more.
 	asked: CancellationToken,
 }
 
 impl Watch {
 	/// Watches the chain through one of `nodes`.
-	pub(super) async fn start(nodes: Vec<String>) -> Result<Self, Failure> {
+	pub(super) async fn start(nodes: Vec<String>) -> Result<Self, BenchError> {
 		let chain = Chain::connect(Options::new(nodes)).await?;
 		let mut follower = Follower::new(chain, CancellationToken::new());
 		// The first step is the state; all tasks that come belong to blocks after it.
@@ -124,18 +133,16 @@ impl Watch {
 	}
 
 	/// Waits until every task is over, and tells what happened.
-	pub(super) async fn end(mut self) -> Result<OnChain, Failure> {
+	pub(super) async fn end(mut self) -> Result<OnChain, BenchError> {
 		self.asked.cancel();
 		match self.work.join_next().await {
 			Some(Ok(result)) => result,
-			_ => Err(Failure::internal(anyhow!(
-				"the watch over the chain crashed"
-			))),
+			_ => Err(BenchError::WatchCrashed),
 		}
 	}
 }
 
-async fn follow(mut follower: Follower, asked: CancellationToken) -> Result<OnChain, Failure> {
+async fn follow(mut follower: Follower, asked: CancellationToken) -> Result<OnChain, BenchError> {
 	let mut seen = OnChain::default();
 	loop {
 		tokio::select! {
@@ -154,7 +161,7 @@ async fn follow(mut follower: Follower, asked: CancellationToken) -> Result<OnCh
 		Ok(())
 	};
 	match timeout(SETTLEMENT, rest).await {
-		Ok(Err(failure)) => Err(failure),
+		Ok(Err(error)) => Err(error),
 		Ok(Ok(())) | Err(_) => Ok(seen),
 	}
 }

@@ -1,11 +1,12 @@
-//! `infergrid bench --load URL`: how a gateway, and the grid behind it, bear many clients at once.
+//! How a gateway, and the grid behind it, bear many clients at once.
 
 mod asking;
+mod busy;
 mod watch;
 
-use crate::{cli::Context, failure::Failure, output};
-use asking::{Outcome, Served};
-use clap::Args;
+use crate::BenchError;
+use asking::Client;
+use busy::Miners;
 use futures::future::join_all;
 use infergrid_keys::Secret;
 use serde::Serialize;
@@ -13,94 +14,85 @@ use std::{
 	collections::BTreeMap,
 	time::{Duration, Instant},
 };
-use watch::{OnChain, Watch};
+use watch::Watch;
 
-/// Flags of `infergrid bench --load`.
-#[derive(Args, Clone, Debug)]
-pub(super) struct LoadArgs {
-	/// Ask the gateway at URL, many clients at once, instead of measuring this machine
-	#[arg(long, value_name = "URL")]
-	load: Option<String>,
-	/// Clients that ask at the same time, with --load
-	#[arg(long, value_name = "N", default_value_t = 16, requires = "load", value_parser = clap::value_parser!(u32).range(1..=4_096))]
-	clients: u32,
-	/// Tokens that each asks for, with --load
-	#[arg(long, value_name = "N", default_value_t = 512, requires = "load", value_parser = clap::value_parser!(u32).range(1..))]
-	tokens: u32,
-	/// Follow the chain through --node, and tell which miner missed a deadline and who was slashed
-	#[arg(long, requires = "load")]
-	watch: bool,
-	/// Key to show to the gateway, with --load
-	#[arg(
-		long,
-		value_name = "KEY",
-		env = "INFERGRID_API_KEY",
-		hide_env_values = true
-	)]
-	api_key: Option<Secret>,
+pub use asking::{Outcome, Refused, Served};
+pub use busy::Busy;
+pub use watch::{Missed, OnChain, Slashed};
+
+/// Whom to ask for how much.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+	/// The gateway's URL, with or without a trailing `/v1`.
+	pub gateway: String,
+	/// What to show to it.
+	pub key: Option<Secret>,
+	/// Clients that ask at the same time.
+	pub clients: u32,
+	/// Tokens that each asks for.
+	pub tokens: u32,
+	/// Nodes through one of which to follow the chain meanwhile, if that is wanted.
+	pub watch: Option<Vec<String>>,
+	/// URLs of the metrics of miners whose models are watched.
+	pub miners: Vec<String>,
 }
 
 /// What came of it.
-#[derive(Debug, Serialize)]
-struct Report {
-	gateway: String,
-	model: String,
-	asked_tokens: u32,
-	clients: Vec<Outcome>,
+#[derive(Clone, Debug, Serialize)]
+pub struct LoadReport {
+	/// The gateway's URL.
+	pub gateway: String,
+	/// The model that was asked.
+	pub model: String,
+	/// Tokens that each client asked for.
+	pub asked_tokens: u32,
+	/// What each lived through.
+	pub clients: Vec<Outcome>,
 	/// Clients by what they were told: `answered`, or the error's status and code.
-	outcomes: BTreeMap<String, usize>,
-	tokens: u64,
-	seconds: f64,
-	tokens_per_second: f64,
-	/// With --watch.
-	chain: Option<OnChain>,
+	pub outcomes: BTreeMap<String, usize>,
+	/// Of all answers.
+	pub tokens: u64,
+	/// From the first question to the last answer.
+	pub seconds: f64,
+	/// Of all clients together.
+	pub tokens_per_second: f64,
+	/// What the chain says, if it was followed.
+	pub chain: Option<OnChain>,
+	/// How much of the time the watched models have worked.
+	pub busy: Vec<Busy>,
 }
 
-impl LoadArgs {
-	/// The gateway to load, if that is what is wanted.
-	pub(super) fn gateway(&self) -> Option<&str> {
-		self.load.as_deref()
-	}
-}
-
-/// Asks, and prints what came of it.
-pub(super) async fn run(
-	args: &LoadArgs,
-	gateway: &str,
-	json: bool,
-	context: &Context,
-) -> Result<(), Failure> {
-	let gateway = gateway.trim_end_matches('/').trim_end_matches("/v1");
-	let key = args.api_key.as_ref().map(|key| key.expose().to_owned());
-	let client = asking::Client::new(gateway, key)?;
+/// Asks a gateway for its first model, all clients at once.
+pub async fn load(options: &LoadOptions) -> Result<LoadReport, BenchError> {
+	let gateway = options
+		.gateway
+		.trim_end_matches('/')
+		.trim_end_matches("/v1");
+	let client = Client::new(gateway, options.key.clone())?;
 	let model = client.model().await?;
-	let watch = match args.watch {
-		true => Some(Watch::start(context.common.node.clone()).await?),
-		false => None,
+	let watch = match &options.watch {
+		Some(nodes) => Some(Watch::start(nodes.clone()).await?),
+		None => None,
 	};
-	tracing::info!(
-		gateway,
-		clients = args.clients,
-		tokens = args.tokens,
-		"asking"
-	);
+	let miners = Miners::start(options.miners.clone()).await?;
+	let (clients, tokens) = (options.clients, options.tokens);
+	tracing::info!(gateway, clients, tokens, "asking");
 	let started = Instant::now();
-	let asking = (0..args.clients).map(|number| client.ask(&model, number, args.tokens));
+	let asking = (0..clients).map(|number| client.ask(&model, number, tokens));
 	let clients = join_all(asking).await;
 	let elapsed = started.elapsed();
-	let mut report = Report::new(gateway, model, args.tokens, clients, elapsed);
+	let mut report = LoadReport::new(gateway, model, tokens, clients, elapsed);
+	let answers = report.clients.iter().filter_map(|it| it.served.as_ref());
+	let last = answers.map(|served| served.last_token_seconds);
+	let last = Duration::from_secs_f64(last.fold(0.0, f64::max));
+	report.busy = miners.end(started + last).await;
 	if let Some(watch) = watch {
 		report.chain = Some(watch.end().await?);
 	}
-	output::line(if json {
-		serde_json::to_string_pretty(&report).map_err(Failure::internal)?
-	} else {
-		report.render()
-	});
-	Ok(())
+	Ok(report)
 }
 
-impl Report {
+impl LoadReport {
 	fn new(
 		gateway: &str,
 		model: String,
@@ -125,10 +117,12 @@ impl Report {
 			seconds,
 			tokens_per_second: tokens as f64 / seconds,
 			chain: None,
+			busy: Vec::new(),
 		}
 	}
 
-	fn render(&self) -> String {
+	/// As a table of the clients with the sums below it.
+	pub fn render(&self) -> String {
 		let mut lines = vec![format!(
 			"{:>6}  {:<32}  {:>12}  {:>8}  {:>6}",
 			"client", "outcome", "first token", "total", "tokens"
@@ -153,6 +147,12 @@ impl Report {
 			"{:>6}  tokens in {:.1} s: {:.1} tokens/s",
 			self.tokens, self.seconds, self.tokens_per_second
 		));
+		for Busy { metrics, share } in &self.busy {
+			lines.push(format!(
+				"{:>5.1}%  of the time the model of {metrics} has worked",
+				share * 100.0
+			));
+		}
 		if let Some(chain) = &self.chain {
 			lines.extend(chain.render());
 		}
@@ -163,14 +163,14 @@ impl Report {
 #[cfg(test)]
 mod tests {
 	use super::*;
-	use asking::Refused;
 
-	fn report() -> Report {
+	fn report() -> LoadReport {
 		let answered = Outcome {
 			client: 0,
 			seconds: 8.0,
 			served: Some(Served {
 				first_token_seconds: 2.25,
+				last_token_seconds: 7.5,
 				tokens: 40,
 			}),
 			refused: None,
@@ -187,7 +187,7 @@ mod tests {
 			}),
 		};
 		let elapsed = Duration::from_secs(8);
-		Report::new("http://g", "m".into(), 64, vec![answered, refused], elapsed)
+		LoadReport::new("http://g", "m".into(), 64, vec![answered, refused], elapsed)
 	}
 
 	#[test]

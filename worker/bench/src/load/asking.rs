@@ -1,11 +1,16 @@
 //! One client of many.
 
-use crate::{failure::Failure, openai::Events};
-use anyhow::{Context, anyhow};
+use crate::BenchError;
+use infergrid_client::{ClientError, Events};
+use infergrid_keys::Secret;
 use reqwest::{RequestBuilder, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::{
+	error::Error,
+	iter,
+	time::{Duration, Instant},
+};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// A gateway says something every few seconds while it works.
@@ -13,30 +18,39 @@ const SILENCE_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// What a client lived through.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Outcome {
-	pub(super) client: u32,
+pub struct Outcome {
+	/// Its number.
+	pub client: u32,
 	/// Until the end, good or bad.
-	pub(super) seconds: f64,
-	pub(super) served: Option<Served>,
-	pub(super) refused: Option<Refused>,
+	pub seconds: f64,
+	/// The answer, if there is one.
+	pub served: Option<Served>,
+	/// Why there is none.
+	pub refused: Option<Refused>,
 }
 
 /// A whole answer.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Served {
-	pub(super) first_token_seconds: f64,
-	pub(super) tokens: u32,
+pub struct Served {
+	/// Until its first token.
+	pub first_token_seconds: f64,
+	/// Until its last token.
+	pub last_token_seconds: f64,
+	/// Its length.
+	pub tokens: u32,
 }
 
 /// Why there is none.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Refused {
+pub struct Refused {
 	/// The HTTP status; 0 if the connection failed.
-	pub(super) status: u16,
-	pub(super) code: String,
-	pub(super) message: String,
+	pub status: u16,
+	/// The gateway's word for it, or that the answer broke off.
+	pub code: String,
+	/// What the gateway says, or the system.
+	pub message: String,
 	/// In seconds.
-	pub(super) retry_after: Option<u64>,
+	pub retry_after: Option<u64>,
 }
 
 impl Outcome {
@@ -58,18 +72,18 @@ impl Outcome {
 pub(super) struct Client {
 	http: reqwest::Client,
 	gateway: String,
-	key: Option<String>,
+	key: Option<Secret>,
 }
 
 impl Client {
 	/// Clients of `gateway`, which show it `key`.
-	pub(super) fn new(gateway: &str, key: Option<String>) -> Result<Self, Failure> {
+	pub(super) fn new(gateway: &str, key: Option<Secret>) -> Result<Self, BenchError> {
 		let http = reqwest::Client::builder()
 			.connect_timeout(CONNECT_TIMEOUT)
 			.read_timeout(SILENCE_TIMEOUT)
 			.no_proxy()
 			.build()
-			.map_err(Failure::internal)?;
+			.map_err(ClientError::Start)?;
 		Ok(Self {
 			http,
 			gateway: gateway.to_owned(),
@@ -78,16 +92,17 @@ impl Client {
 	}
 
 	/// The first model that the gateway has.
-	pub(super) async fn model(&self) -> Result<String, Failure> {
+	pub(super) async fn model(&self) -> Result<String, BenchError> {
 		let request = self.http.get(format!("{}/v1/models", self.gateway));
 		let response = self.keyed(request).send().await;
 		let list: Value = async { response?.error_for_status()?.json().await }
 			.await
-			.with_context(|| format!("cannot ask the gateway at {}", self.gateway))
-			.map_err(Failure::outside)?;
+			.map_err(|source| BenchError::Models {
+				url: self.gateway.clone(),
+				source,
+			})?;
 		let first = list["data"][0]["id"].as_str();
-		let first = first.ok_or_else(|| Failure::outside(anyhow!("the gateway has no model")))?;
-		Ok(first.to_owned())
+		Ok(first.ok_or(BenchError::NoModel)?.to_owned())
 	}
 
 	/// Asks for `tokens` tokens as client `number`.
@@ -125,14 +140,14 @@ impl Client {
 			.http
 			.post(format!("{}/v1/chat/completions", self.gateway));
 		let sent = self.keyed(request).json(&body).send().await;
-		let response = sent.map_err(|error| broken(0, &error))?;
+		let response = sent.map_err(|error| broken(0, error.to_string()))?;
 		if !response.status().is_success() {
 			return Err(refusal(response).await);
 		}
 		let status = response.status().as_u16();
-		let (mut first, mut written) = (None, None);
+		let (mut first, mut last, mut written) = (None, None, None);
 		let mut events = Events::of(response);
-		let failed = |failure| broken(status, &failure);
+		let failed = |error: ClientError| broken(status, with_causes(&error));
 		while let Some(event) = events.next().await.map_err(failed)? {
 			if !event["error"].is_null() {
 				return Err(error_of(&event, status, None));
@@ -140,19 +155,22 @@ impl Client {
 			let text = event["choices"][0]["delta"]["content"].as_str();
 			if text.is_some_and(|text| !text.is_empty()) {
 				first.get_or_insert_with(|| started.elapsed());
+				last = Some(started.elapsed());
 			}
 			let usage = event["usage"]["completion_tokens"].as_u64();
 			written = usage.and_then(|tokens| tokens.try_into().ok()).or(written);
 		}
+		let end = started.elapsed();
 		Ok(Served {
-			first_token_seconds: first.unwrap_or(started.elapsed()).as_secs_f64(),
+			first_token_seconds: first.unwrap_or(end).as_secs_f64(),
+			last_token_seconds: last.unwrap_or(end).as_secs_f64(),
 			tokens: written.unwrap_or_default(),
 		})
 	}
 
 	fn keyed(&self, request: RequestBuilder) -> RequestBuilder {
 		match &self.key {
-			Some(key) => request.bearer_auth(key),
+			Some(key) => request.bearer_auth(key.expose()),
 			None => request,
 		}
 	}
@@ -178,11 +196,17 @@ fn error_of(body: &Value, status: u16, retry_after: Option<u64>) -> Refused {
 	}
 }
 
-fn broken(status: u16, error: &impl ToString) -> Refused {
+fn with_causes(error: &(dyn Error + 'static)) -> String {
+	let chain = iter::successors(Some(error), |&error| error.source());
+	let told: Vec<_> = chain.map(ToString::to_string).collect();
+	told.join(": ")
+}
+
+fn broken(status: u16, message: String) -> Refused {
 	Refused {
 		status,
 		code: "broken off".into(),
-		message: error.to_string(),
+		message,
 		retry_after: None,
 	}
 }

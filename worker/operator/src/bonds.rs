@@ -1,0 +1,116 @@
+//! Bonds, more and less of them.
+
+use crate::OperatorError;
+use infergrid_chain::{Call, View, address};
+use infergrid_primitives::{AccountBytes, Balance, market::Role};
+
+/// The call by which `account` bonds `amount` more for `role`.
+pub async fn bond(
+	view: &View,
+	account: &AccountBytes,
+	role: Role,
+	amount: Balance,
+) -> Result<Call, OperatorError> {
+	let bonded = active(view, account, role).await?;
+	enough(
+		role,
+		bonded.saturating_add(amount),
+		view.minimum_bond(role)?,
+	)?;
+	let free = view.funds(account).await?.free;
+	if free <= amount {
+		return Err(OperatorError::TooLittle {
+			account: address(account),
+			free,
+			amount,
+		});
+	}
+	Ok(Call::bond(role, amount))
+}
+
+/// The call by which `account` begins to take `amount` of its bond for `role` back, or all of it.
+pub async fn unbond(
+	view: &View,
+	account: &AccountBytes,
+	role: Role,
+	amount: Option<Balance>,
+) -> Result<Call, OperatorError> {
+	let bonded = active(view, account, role).await?;
+	let amount = amount.unwrap_or(bonded);
+	leaves_enough(role, (bonded, amount), view.minimum_bond(role)?)?;
+	Ok(Call::unbond(role, amount))
+}
+
+/// Whether a bond may be of this size.
+fn enough(role: Role, bond: Balance, minimum: Balance) -> Result<(), OperatorError> {
+	match minimum.checked_sub(bond) {
+		None | Some(0) => Ok(()),
+		Some(missing) => Err(OperatorError::BelowMinimum {
+			role: name_of(role),
+			minimum,
+			missing,
+		}),
+	}
+}
+
+/// Whether `amount` may be taken from what is `bonded`.
+fn leaves_enough(
+	role: Role,
+	(bonded, amount): (Balance, Balance),
+	minimum: Balance,
+) -> Result<(), OperatorError> {
+	let left = bonded
+		.checked_sub(amount)
+		.ok_or_else(|| OperatorError::NotBonded {
+			role: name_of(role),
+			bonded,
+		})?;
+	if amount == 0 || (left > 0 && left < minimum) {
+		return Err(OperatorError::LeftBelowMinimum { left, minimum });
+	}
+	Ok(())
+}
+
+/// The role as people write it.
+pub(crate) fn name_of(role: Role) -> &'static str {
+	match role {
+		Role::Validator => "validator",
+		Role::Miner => "miner",
+		Role::Verifier => "verifier",
+	}
+}
+
+async fn active(view: &View, account: &AccountBytes, role: Role) -> Result<Balance, OperatorError> {
+	let bond = view.bond(role, account).await?;
+	Ok(bond.map_or(0, |bond| bond.active))
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use infergrid_primitives::AIT;
+
+	const MINIMUM: Balance = 100 * AIT;
+
+	#[test]
+	fn a_bond_below_the_minimum_is_refused_with_what_is_missing() {
+		assert!(enough(Role::Miner, MINIMUM, MINIMUM).is_ok());
+		let refused = enough(Role::Miner, MINIMUM - AIT / 2, MINIMUM).unwrap_err();
+		assert_eq!(
+			refused.to_string(),
+			"a miner needs at least 100 AIT: bond 0.5 AIT more than that"
+		);
+	}
+
+	#[test]
+	fn what_is_left_is_nothing_or_enough() {
+		let unbond = |amount| leaves_enough(Role::Miner, (150 * AIT, amount), MINIMUM);
+		assert!(unbond(50 * AIT).is_ok());
+		assert!(unbond(150 * AIT).is_ok());
+		assert!(unbond(0).is_err());
+		let refused = unbond(51 * AIT).unwrap_err().to_string();
+		assert!(refused.contains("99 AIT would be left"), "{refused}");
+		let refused = unbond(151 * AIT).unwrap_err().to_string();
+		assert!(refused.contains("only 150 AIT"), "{refused}");
+	}
+}
