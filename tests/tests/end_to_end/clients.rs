@@ -1,6 +1,7 @@
 //! Clients that speak to a grid unmodified.
 
 use anyhow::{Context, Result, ensure};
+use futures::future::try_join_all;
 use infergrid_tests::{client::chat_body, grid::Grid, process::output_of, root};
 use serde_json::Value;
 use std::{
@@ -91,31 +92,38 @@ pub(crate) async fn openai_node(grid: &Grid) -> Result<()> {
 	output_of(node).await.map(drop)
 }
 
-/// The OpenAI SDK for Python against the gateway.
-pub(crate) async fn openai_python(grid: &Grid) -> Result<()> {
+/// The OpenAI SDK for Python, LiteLLM and LangChain against the gateways.
+pub(crate) async fn python(grid: &Grid) -> Result<()> {
 	let directory = openai();
 	let python = directory.join(".venv/bin/python");
 	if !python.is_file() {
 		let mut make = Command::new("python3");
 		make.args(["-m", "venv", ".venv"]).current_dir(&directory);
 		output_of(make).await?;
-		let mut pip = Command::new(&python);
-		pip.args([
-			"-m",
-			"pip",
-			"install",
-			"--quiet",
-			"--requirement",
-			"requirements.txt",
-		]);
-		pip.current_dir(&directory);
-		output_of(pip).await?;
 	}
-	let mut client = Command::new(python);
-	client
-		.args(["client.py", &base(grid)])
-		.current_dir(directory);
-	output_of(client).await.map(drop)
+	// Whatever the environment of an earlier run lacks.
+	let mut pip = Command::new(&python);
+	pip.args([
+		"-m",
+		"pip",
+		"install",
+		"--quiet",
+		"--disable-pip-version-check",
+		"--requirement",
+		"requirements.txt",
+	]);
+	pip.current_dir(&directory);
+	output_of(pip).await?;
+	let full = grid.handle.gateways().get(1).context("a full gateway")?;
+	let runs = ["client.py", "litellm_client.py", "langchain_client.py"].map(|script| {
+		let mut client = Command::new(&python);
+		client
+			.args([script, &base(grid)])
+			.env("INFERGRID_FULL_URL", format!("{full}/v1"))
+			.current_dir(&directory);
+		async move { output_of(client).await.context(script) }
+	});
+	try_join_all(runs).await.map(drop)
 }
 
 fn openai() -> PathBuf {

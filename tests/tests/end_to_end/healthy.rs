@@ -3,13 +3,14 @@
 use crate::{clients, doors};
 use anyhow::{Context, Result, ensure};
 use futures::future::{LocalBoxFuture, join_all};
+use infergrid_devnet::Gateway;
 use infergrid_tests::{
 	grid::{Grid, Setup},
 	keys::PAYERS,
 };
 
 /// Tasks of many tests at once find room, and need not wait for each other.
-const CAPACITY: u32 = 16;
+const CAPACITY: u32 = 32;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_are_served_and_every_door_refuses_what_it_should() -> Result<()> {
@@ -17,7 +18,16 @@ async fn clients_are_served_and_every_door_refuses_what_it_should() -> Result<()
 		capacity: Some(CAPACITY),
 		..Setup::default()
 	};
-	let grid = Grid::start("healthy", &setup).await?;
+	let grid = Grid::with("healthy", |directory| {
+		let mut plan = setup.plan(directory)?;
+		// Tells everybody to come back later.
+		let mut full = Gateway::named("full-gateway");
+		full.payer = PAYERS[3].into();
+		full.extra.args = ["--max-orders", "0"].map(str::to_owned).into();
+		plan.gateways.push(full);
+		Ok(plan)
+	})
+	.await?;
 	let result = all(&grid).await;
 	grid.end(result).await
 }
@@ -32,10 +42,7 @@ async fn all(grid: &Grid) -> Result<()> {
 			"the OpenAI SDK for Node",
 			Box::pin(clients::openai_node(grid)),
 		),
-		(
-			"the OpenAI SDK for Python",
-			Box::pin(clients::openai_python(grid)),
-		),
+		("the clients for Python", Box::pin(clients::python(grid))),
 		("directories", Box::pin(doors::directories::refuse(grid))),
 		("HTTP", Box::pin(doors::http::refuses(grid))),
 		("JSON-RPC", Box::pin(doors::rpc::refuses(grid))),

@@ -96,11 +96,12 @@ impl Common {
 			.ok()
 			.and_then(|n_prompt| context.checked_sub(n_prompt));
 		let too_long = |asked: u64| {
-			// OpenAI's words, which clients look for to shorten what they send.
+			// OpenAI's words and its code, of which clients look for either in the message to shorten what
+			// they send.
 			let message = format!(
 				"This model's maximum context length is {context} tokens. However, you requested {} tokens \
 				 ({n_prompt} in the {param}, {asked} in the completion). Please reduce the length of the \
-				 {param} or completion.",
+				 {param} or completion. (context_length_exceeded)",
 				n_prompt as u64 + asked
 			);
 			ApiError::about(Kind::ContextLength, param, message)
@@ -112,8 +113,8 @@ impl Common {
 			.filter(|granted| *granted > 0);
 		let too_slow = || {
 			let message = format!(
-				"Miners of this model are given time for at most {} tokens of prompt and answer together. \
-				 Shorten either.",
+				"This model's maximum context length is {context} tokens, but its miners are given time for at \
+				 most {} tokens of prompt and answer together. Shorten either. (context_length_exceeded)",
 				model.longest
 			);
 			ApiError::about(Kind::ContextLength, param, message)

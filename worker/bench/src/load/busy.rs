@@ -141,7 +141,7 @@ mod tests {
 		assert_eq!(share(&busy, Some(at(5)), at(15)), 0.9);
 		assert_eq!(share(&idle, Some(at(5)), at(15)), 0.5);
 		assert_eq!(
-			share(&busy, Some(at(5)), at(12)),
+			share(&busy, Some(at(5)), at(9)),
 			0.8,
 			"what is later does not count"
 		);
