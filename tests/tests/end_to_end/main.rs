@@ -11,6 +11,7 @@ mod crash;
 mod demonstration;
 mod detection;
 mod doors;
+mod floods;
 mod healthy;
 mod honest;
 mod leftovers;
