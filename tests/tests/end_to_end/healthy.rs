@@ -35,7 +35,7 @@ async fn clients_are_served_and_every_door_refuses_what_it_should() -> Result<()
 async fn all(grid: &Grid) -> Result<()> {
 	let chain = grid.chain();
 	let [payer, other, streaming, _] = PAYERS;
-	let parts: [(&'static str, LocalBoxFuture<'_, Result<()>>); 9] = [
+	let parts: [(&'static str, LocalBoxFuture<'_, Result<()>>); 10] = [
 		("a chat", Box::pin(clients::chat(grid))),
 		("the Polkadot.js client", Box::pin(clients::polkadot(grid))),
 		(
@@ -46,6 +46,10 @@ async fn all(grid: &Grid) -> Result<()> {
 		("directories", Box::pin(doors::directories::refuse(grid))),
 		("HTTP", Box::pin(doors::http::refuses(grid))),
 		("JSON-RPC", Box::pin(doors::rpc::refuses(grid))),
+		(
+			"the metadata",
+			Box::pin(doors::rpc::tells_the_metadata_that_tests_have(grid)),
+		),
 		(
 			"extrinsics",
 			Box::pin(doors::extrinsics::refuses(grid, chain, payer, other)),

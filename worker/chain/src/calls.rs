@@ -81,6 +81,22 @@ impl Call {
 		self.flaw.as_ref()
 	}
 
+	/// The pallet.
+	pub(crate) fn pallet(&self) -> &'static str {
+		self.pallet
+	}
+
+	/// The name within the pallet.
+	pub(crate) fn call(&self) -> &'static str {
+		self.name
+	}
+
+	/// An encoded argument.
+	pub(crate) fn bytes(&self, name: &str) -> Option<&[u8]> {
+		let found = self.args.0.iter().find(|(known, _)| *known == name);
+		found.map(|(_, bytes)| bytes.as_slice())
+	}
+
 	/// `Pallet.call`.
 	pub fn name(&self) -> String {
 		format!("{}.{}", self.pallet, self.name)

@@ -2,26 +2,20 @@
 
 use crate::{
 	error::{ConnectError, ReadError},
+	health::{ChainHealth, Watcher},
 	names::pallet,
-	transport::{Options, Transport},
+	transport::{Dial, Options, Transport, WebSockets},
 	view::View,
 };
 use infergrid_primitives::{BlockNumber, Hash};
-use std::{
-	sync::Arc,
-	time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Duration};
 use subxt::{
 	OnlineClient, PolkadotConfig,
 	backend::LegacyBackend,
 	config::{RpcConfigFor, polkadot::H256},
 	rpcs::{RpcClient, methods::LegacyRpcMethods},
 };
-use tokio::{
-	sync::watch,
-	task::JoinHandle,
-	time::{sleep, timeout},
-};
+use tokio::{sync::watch, task::JoinHandle, time::timeout};
 
 pub(crate) type Rpc = LegacyRpcMethods<RpcConfigFor<PolkadotConfig>>;
 
@@ -45,13 +39,13 @@ struct Inner {
 	rpc: Rpc,
 	genesis: Hash,
 	finalized: watch::Receiver<BlockNumber>,
-	finalized_at: watch::Receiver<Instant>,
-	follower: JoinHandle<()>,
+	health: watch::Receiver<ChainHealth>,
+	watcher: JoinHandle<()>,
 }
 
 impl Drop for Inner {
 	fn drop(&mut self) {
-		self.follower.abort();
+		self.watcher.abort();
 	}
 }
 
@@ -65,10 +59,15 @@ impl std::fmt::Debug for Chain {
 
 impl Chain {
 	/// Connects to the first endpoint that answers and follows its finalized blocks. Endpoints that
-	/// fail later are replaced by the next.
+	/// fail later are replaced by the next. Says in the log what it tries; it may be cancelled at any
+	/// time, as by a `select!` with a signal.
 	pub async fn connect(options: Options) -> Result<Self, ConnectError> {
-		let stall = options.stall_timeout;
-		let transport = Transport::connect(options).await?;
+		Self::dial(options, Box::new(WebSockets)).await
+	}
+
+	pub(crate) async fn dial(options: Options, dial: Box<dyn Dial>) -> Result<Self, ConnectError> {
+		let stall_after = options.stall_timeout;
+		let transport = Transport::connect(options, dial).await?;
 		let rpc_client = RpcClient::new(transport.clone());
 		let unusable = |error: subxt::Error| ConnectError::Unusable(Box::new(error));
 		let backend: LegacyBackend<PolkadotConfig> =
@@ -95,21 +94,29 @@ impl Chain {
 				return Err(ConnectError::WrongChain(name));
 			}
 		}
-		let (sender, finalized) = watch::channel(at.block_number() as BlockNumber);
-		let (moved, finalized_at) = watch::channel(Instant::now());
+		let reached = at.block_number() as BlockNumber;
+		let (finalized_sender, finalized) = watch::channel(reached);
+		let (health_sender, health) = watch::channel(ChainHealth::new(reached, stall_after));
+		let watcher = Watcher {
+			transport,
+			rpc: rpc.clone(),
+			finalized: finalized_sender,
+			health: health_sender,
+			stall_after,
+		};
 		#[expect(
 			clippy::disallowed_methods,
 			reason = "the client's one task: it keeps the handle"
 		)]
-		let follower = tokio::spawn(follow(transport, rpc.clone(), (sender, moved), stall));
+		let watcher = tokio::spawn(watcher.run());
 		Ok(Self {
 			inner: Arc::new(Inner {
 				client,
 				rpc,
 				genesis,
 				finalized,
-				finalized_at,
-				follower,
+				health,
+				watcher,
 			}),
 		})
 	}
@@ -126,7 +133,12 @@ impl Chain {
 
 	/// Since a new finalized block was last seen.
 	pub fn finality_age(&self) -> Duration {
-		self.inner.finalized_at.borrow().elapsed()
+		self.health().finality_age()
+	}
+
+	/// How the node and its chain are, as last seen.
+	pub fn health(&self) -> ChainHealth {
+		self.inner.health.borrow().clone()
 	}
 
 	/// The hash of a finalized block.
@@ -228,102 +240,5 @@ impl Blocks {
 	/// How many finalized blocks have not been given out yet.
 	pub fn behind(&self) -> BlockNumber {
 		(self.chain.finalized() + 1).saturating_sub(self.next)
-	}
-}
-
-const RESUBSCRIBE_PAUSE: Duration = Duration::from_millis(500);
-
-/// Keeps `finalized` at the number of the last finalized block. Ends when nobody looks at it.
-async fn follow(
-	transport: Transport,
-	rpc: Rpc,
-	(finalized, finalized_at): (watch::Sender<BlockNumber>, watch::Sender<Instant>),
-	stall: Duration,
-) {
-	let mut alarm = Alarm::default();
-	while !finalized.is_closed() {
-		let generation = match transport.link().await {
-			Ok((generation, _)) => generation,
-			Err(_) => {
-				sleep(RESUBSCRIBE_PAUSE).await;
-				continue;
-			}
-		};
-		let mut heads = match rpc.chain_subscribe_finalized_heads().await {
-			Ok(heads) => heads,
-			Err(error) => {
-				tracing::debug!(%error, "cannot subscribe to finalized blocks");
-				transport.abandon(generation).await;
-				sleep(RESUBSCRIBE_PAUSE).await;
-				continue;
-			}
-		};
-		let mut moved = Instant::now();
-		loop {
-			let left = stall.saturating_sub(moved.elapsed());
-			match timeout(left, heads.next()).await {
-				Ok(Some(Ok(header))) => {
-					let number = header.number as BlockNumber;
-					finalized.send_if_modified(|reached| {
-						let newer = number > *reached;
-						if newer {
-							*reached = number;
-							moved = Instant::now();
-							finalized_at.send_replace(moved);
-						}
-						newer
-					});
-					alarm.moved();
-				}
-				Ok(Some(Err(error))) => {
-					tracing::debug!(%error, "the stream of finalized blocks broke");
-					break;
-				}
-				Ok(None) => break,
-				Err(_) => {
-					alarm.stalled(*finalized.borrow(), finalized_at.borrow().elapsed());
-					break;
-				}
-			}
-			if finalized.is_closed() {
-				return;
-			}
-		}
-		transport.abandon(generation).await;
-		sleep(RESUBSCRIBE_PAUSE).await;
-	}
-}
-
-/// Says when finality stands still, that it still does, and when it goes on.
-#[derive(Debug, Default)]
-struct Alarm {
-	/// When it was last said.
-	said: Option<Instant>,
-}
-
-impl Alarm {
-	const REPEAT_AFTER: Duration = Duration::from_secs(120);
-
-	fn stalled(&mut self, finalized: BlockNumber, age: Duration) {
-		if self
-			.said
-			.is_some_and(|said| said.elapsed() < Self::REPEAT_AFTER)
-		{
-			return;
-		}
-		self.said = Some(Instant::now());
-		tracing::error!(
-			chain.finalized = finalized,
-			age.seconds = age.as_secs(),
-			"no block is finalized any more: more than a third of the validators is away, or this node is \
-			 cut off or out of disk. Nothing can be delivered, checked or paid until that is over; another \
-			 node is asked meanwhile"
-		);
-	}
-
-	fn moved(&mut self) {
-		if self.said.take().is_some() {
-			tracing::info!("blocks are finalized again");
-		}
 	}
 }

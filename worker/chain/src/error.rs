@@ -1,6 +1,6 @@
 //! What can go wrong, and what the caller should do about it.
 
-use crate::hints::hint;
+use crate::{hints::hint, submit::Pending};
 use infergrid_primitives::BlockNumber;
 
 /// What an error asks of its caller.
@@ -52,11 +52,25 @@ pub enum ReadError {
 		"the node has forgotten that state: {0}. A node started with --state-pruning archive keeps all"
 	)]
 	Pruned(#[source] Box<subxt::Error>),
+	/// A record that this version does not know how to decode; others may be well.
+	#[error(
+		"{item} holds a record, {key}, that this version cannot read ({source}): upgrade infergrid to \
+		 the version that fits the runtime"
+	)]
+	Undecodable {
+		/// `Pallet.Entry`.
+		item: String,
+		/// Its key: a number, or hexadecimal digits.
+		key: String,
+		/// What is wrong.
+		#[source]
+		source: Box<subxt::Error>,
+	},
 	/// The chain's types are not what this worker expects.
 	#[error("the chain and this worker disagree about {what}: {source}. Run matching versions")]
 	Incompatible {
 		/// What was read.
-		what: &'static str,
+		what: String,
 		/// The difference.
 		#[source]
 		source: Box<subxt::Error>,
@@ -81,13 +95,13 @@ impl ReadError {
 	pub fn advice(&self) -> Advice {
 		match self {
 			Self::Transport(_) | Self::UnknownBlock(_) | Self::Stalled { .. } => Advice::Retry,
-			Self::Pruned(_) => Advice::Skip,
+			Self::Pruned(_) | Self::Undecodable { .. } => Advice::Skip,
 			Self::Incompatible { .. } | Self::Closed => Advice::Die,
 		}
 	}
 
 	/// Sorts a library error met while reading `what`.
-	pub(crate) fn from_subxt(what: &'static str, error: impl Into<subxt::Error>) -> Self {
+	pub(crate) fn from_subxt(what: impl Into<String>, error: impl Into<subxt::Error>) -> Self {
 		let error = Box::new(error.into());
 		// The node has no code of its own for it.
 		if error.to_string().contains("State already discarded") {
@@ -96,9 +110,21 @@ impl ReadError {
 			Self::Transport(error)
 		} else {
 			Self::Incompatible {
-				what,
+				what: what.into(),
 				source: error,
 			}
+		}
+	}
+}
+
+impl ReadError {
+	/// A record of `item` at `key`, which is SCALE-encoded, that cannot be decoded.
+	pub(crate) fn undecodable(item: String, key: &[u8], error: impl Into<subxt::Error>) -> Self {
+		let number = <[u8; 8]>::try_from(key).map(u64::from_le_bytes);
+		Self::Undecodable {
+			item,
+			key: number.map_or_else(|_| hex::encode(key), |number| number.to_string()),
+			source: Box::new(error.into()),
 		}
 	}
 }
@@ -162,8 +188,31 @@ pub enum SubmitError {
 		/// `Pallet::Error`, or the name of a general error.
 		error: String,
 	},
-	/// The node refuses the extrinsic for good.
-	#[error("the node refuses {call} from {account}: {reason}")]
+	/// The call was included, and the node has forgotten how it ended.
+	#[error(
+		"{call} is in block {block}, and the node has forgotten how it ended: look at what it should have \
+		 changed"
+	)]
+	Forgotten {
+		/// `Pallet.call`.
+		call: String,
+		/// Where it is.
+		block: BlockNumber,
+	},
+	/// The call was sent, and then the chain could not be read: it may still come.
+	/// [`Submitter::settle`](crate::Submitter::settle) finds out what became of it.
+	#[error("{call} was sent and may come until block {}, but the chain cannot be read: {source}", pending.until())]
+	Unknown {
+		/// `Pallet.call`.
+		call: String,
+		/// What tells it in a block.
+		pending: Box<Pending>,
+		/// What is wrong.
+		#[source]
+		source: ReadError,
+	},
+	/// The node refuses the extrinsic, or it was refused before it was sent.
+	#[error("{call} from {account} is refused: {reason}")]
 	Refused {
 		/// `Pallet.call`.
 		call: String,
@@ -200,12 +249,27 @@ fn remedy(error: &str) -> String {
 	hint(error).map_or_else(String::new, |hint| format!(": {hint}"))
 }
 
-/// Why a node refuses an extrinsic.
+fn circumstances(detail: &str) -> String {
+	match detail {
+		"" => String::new(),
+		detail => format!(" ({detail})"),
+	}
+}
+
+/// Why an extrinsic is refused, by the node or before it is sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
 	/// The account cannot pay the fee.
 	#[error("the account cannot pay the fee; send it some AIT")]
 	Payment,
+	/// The call would fail. It was not sent, and no fee was paid.
+	#[error("it would fail with {error}{}{}", circumstances(detail), remedy(error))]
+	WouldFail {
+		/// `Pallet::Error`.
+		error: &'static str,
+		/// What else is to be said, or nothing.
+		detail: String,
+	},
 	/// The runtime's word.
 	#[error("invalid transaction ({0})")]
 	Invalid(String),
@@ -235,7 +299,8 @@ impl SubmitError {
 	/// What to do.
 	pub fn advice(&self) -> Advice {
 		match self {
-			Self::Dispatch { .. } | Self::TooLate { .. } => Advice::Skip,
+			Self::Dispatch { .. } | Self::Forgotten { .. } | Self::TooLate { .. } => Advice::Skip,
+			Self::Unknown { .. } => Advice::Retry,
 			// Money may come, and a full pool empties.
 			Self::Refused {
 				reason: Refusal::Payment | Refusal::Node(_),
@@ -247,10 +312,22 @@ impl SubmitError {
 		}
 	}
 
-	/// The name of the dispatch error, where there is one.
+	/// Whether the call may have succeeded, or may still do so.
+	pub fn is_uncertain(&self) -> bool {
+		matches!(
+			self,
+			Self::Read(_) | Self::Unknown { .. } | Self::Forgotten { .. }
+		)
+	}
+
+	/// The name of the dispatch error that it ended with, or would have.
 	pub fn dispatch_error(&self) -> Option<&str> {
 		match self {
 			Self::Dispatch { error, .. } => Some(error),
+			Self::Refused {
+				reason: Refusal::WouldFail { error, .. },
+				..
+			} => Some(error),
 			_ => None,
 		}
 	}

@@ -1,10 +1,9 @@
 //! Going through finalized blocks without missing one, whatever the node does meanwhile.
 
-use crate::{Advice, BlockId, Blocks, Chain, Event, ReadError, View};
-use std::{future::Future, time::Duration};
+use crate::{Advice, BlockId, Blocks, Chain, Event, ReadError, View, backoff::Backoff};
+use std::future::Future;
 use tokio_util::sync::CancellationToken;
 
-const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// Nodes keep the state of 256 blocks. Who is further behind than this starts over from the state.
 const MAX_BEHIND: u32 = 128;
 
@@ -24,6 +23,10 @@ pub struct Follower {
 	blocks: Option<Blocks>,
 	/// A block that is taken from `blocks` and not yet given out.
 	taken: Option<BlockId>,
+	/// Between attempts, and between rescans without a block in between.
+	backoff: Backoff,
+	/// Whether no block was given out since the last rescan.
+	fresh: bool,
 	stop: CancellationToken,
 }
 
@@ -34,6 +37,8 @@ impl Follower {
 			chain,
 			blocks: None,
 			taken: None,
+			backoff: Backoff::default(),
+			fresh: false,
 			stop,
 		}
 	}
@@ -51,7 +56,7 @@ impl Follower {
 		}
 	}
 
-	fn rescan(&mut self) {
+	pub(crate) fn rescan(&mut self) {
 		self.blocks = None;
 		self.taken = None;
 	}
@@ -68,17 +73,20 @@ impl Follower {
 
 	async fn step(&mut self) -> Result<Step, ReadError> {
 		loop {
-			if self
-				.blocks
-				.as_ref()
-				.is_some_and(|blocks| blocks.behind() > MAX_BEHIND)
-			{
-				tracing::warn!("fell behind the chain, reading its state anew");
+			let behind = self.blocks.as_ref().map_or(0, Blocks::behind);
+			if behind > MAX_BEHIND {
+				tracing::warn!(behind, "fell behind the chain, reading its state anew");
 				self.rescan();
+			}
+			if self.blocks.is_none() && self.fresh {
+				// The last rescan has led to the next at once.
+				self.backoff.pause().await;
 			}
 			match self.attempt().await {
 				Ok(step) => return Ok(step),
-				Err(error) if error.advice() == Advice::Retry => pause(error).await,
+				Err(error) if error.advice() == Advice::Retry => {
+					pause(error, &mut self.backoff).await;
+				}
 				Err(error) => self.read_anew(error)?,
 			}
 		}
@@ -88,6 +96,7 @@ impl Follower {
 		let Some(blocks) = &mut self.blocks else {
 			let view = self.chain.latest().await?;
 			self.blocks = Some(self.chain.blocks(view.block().number.saturating_add(1)));
+			self.fresh = true;
 			return Ok(Step::Rescan(view));
 		};
 		let block = match self.taken {
@@ -97,6 +106,8 @@ impl Follower {
 		let view = self.chain.at(block).await?;
 		let events = view.events().await?;
 		self.taken = None;
+		self.fresh = false;
+		self.backoff.reset();
 		Ok(Step::Block(view, events))
 	}
 }
@@ -107,7 +118,7 @@ pub async fn persist<T, F>(read: impl FnMut() -> F) -> Result<T, ReadError>
 where
 	F: Future<Output = Result<T, ReadError>>,
 {
-	persist_while(read, |advice| advice == Advice::Retry).await
+	persist_while(read, |error| error.advice() == Advice::Retry).await
 }
 
 /// Reads the present state, whichever that is by then, until the chain answers. That the node has
@@ -116,25 +127,29 @@ pub async fn persist_latest<T, F>(read: impl FnMut() -> F) -> Result<T, ReadErro
 where
 	F: Future<Output = Result<T, ReadError>>,
 {
-	persist_while(read, |advice| advice != Advice::Die).await
+	persist_while(read, |error| {
+		error.advice() == Advice::Retry || matches!(error, ReadError::Pruned(_))
+	})
+	.await
 }
 
 async fn persist_while<T, F>(
 	mut read: impl FnMut() -> F,
-	goes_on: fn(Advice) -> bool,
+	goes_on: fn(&ReadError) -> bool,
 ) -> Result<T, ReadError>
 where
 	F: Future<Output = Result<T, ReadError>>,
 {
+	let mut backoff = Backoff::default();
 	loop {
 		match read().await {
-			Err(error) if goes_on(error.advice()) => pause(error).await,
+			Err(error) if goes_on(&error) => pause(error, &mut backoff).await,
 			read => return read,
 		}
 	}
 }
 
-async fn pause(error: ReadError) {
+async fn pause(error: ReadError, backoff: &mut Backoff) {
 	tracing::warn!(%error, "the chain does not answer, trying again");
-	tokio::time::sleep(RETRY_PAUSE).await;
+	backoff.pause().await;
 }

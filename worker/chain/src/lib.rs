@@ -9,20 +9,27 @@
 //! runtime upgrade which adds or moves them needs no new worker. Every error says whether to retry,
 //! to skip or to die ([`Advice`]).
 
+mod alarm;
 mod amount;
+mod backoff;
 mod calls;
 mod client;
 mod dispatch;
 mod error;
 mod events;
 mod follow;
+mod health;
 mod hints;
 mod names;
 mod pairing;
+mod preflight;
 mod profiles;
+mod publish;
 mod records;
 mod standing;
 mod submit;
+#[cfg(test)]
+mod tests;
 mod transport;
 mod view;
 
@@ -32,14 +39,16 @@ pub use client::{BlockId, Blocks, Chain};
 pub use error::{Advice, ConnectError, ReadError, Refusal, SubmitError};
 pub use events::{Event, event};
 pub use follow::{Follower, Step, persist, persist_latest};
+pub use health::{ChainHealth, Trouble};
 pub use infergrid_keys::{Key, KeyError, address, parse_address, verify};
 pub use pairing::{PairingError, operator};
 pub use profiles::{ProfileError, Served, find_profile, parse_hash};
+pub use publish::{Difference, PublishError, Published, Registration, publish};
 pub use records::{
-	Audit, Bond, Duty, Earnings, Funds, Model, ModelInfo, Offer, OfferTerms, Phase, RefundReason,
-	Task, TaskRules, TaskStatus, Unlock,
+	Audit, Bond, Duty, Earnings, Funds, Model, ModelInfo, Offer, OfferTerms, Owed, Phase,
+	RefundReason, Task, TaskRules, TaskStatus, Unlock,
 };
 pub use standing::{Complaint, Standing};
-pub use submit::{Included, MORTALITY, Submitter};
+pub use submit::{Included, MORTALITY, Pending, Submitter};
 pub use transport::Options;
 pub use view::View;

@@ -5,6 +5,7 @@
 pub(crate) mod pallet {
 	pub(crate) const SYSTEM: &str = "System";
 	pub(crate) const SESSION: &str = "Session";
+	pub(crate) const BABE: &str = "Babe";
 	pub(crate) const STAKING: &str = "RoleStaking";
 	pub(crate) const MODELS: &str = "Models";
 	pub(crate) const TASKS: &str = "Tasks";
@@ -17,11 +18,14 @@ pub(crate) mod pallet {
 /// Storage entries.
 pub(crate) mod entry {
 	pub(crate) const ACCOUNT: &str = "Account";
+	pub(crate) const EVENTS: &str = "Events";
 
 	pub(crate) const CURRENT_INDEX: &str = "CurrentIndex";
+	pub(crate) const EPOCH_START: &str = "EpochStart";
 
 	pub(crate) const BONDS: &str = "Bonds";
 	pub(crate) const WORKERS: &str = "Workers";
+	pub(crate) const WORKERS_OF: &str = "WorkersOf";
 
 	pub(crate) const MODELS: &str = "Models";
 	pub(crate) const PROFILES: &str = "Profiles";
@@ -41,6 +45,10 @@ pub(crate) mod entry {
 
 /// Constants.
 pub(crate) mod constant {
+	pub(crate) const EPOCH_DURATION: &str = "EpochDuration";
+	pub(crate) const MIN_ROYALTY: &str = "MinRoyalty";
+	pub(crate) const MAX_ROYALTY: &str = "MaxRoyalty";
+	pub(crate) const MAX_PRICE_FACTOR: &str = "MaxPriceFactor";
 	pub(crate) const MIN_FEE: &str = "MinFee";
 	pub(crate) const MIN_PATIENCE: &str = "MinPatience";
 	pub(crate) const MAX_PATIENCE: &str = "MaxPatience";

@@ -61,9 +61,9 @@ pub async fn operator(
 			let operator = key.public();
 			let signature = worker.sign_pairing(&chain.genesis(), &operator);
 			let call = Call::pair_worker(&worker.public(), &signature);
-			Submitter::new(chain.clone(), key)
-				.submit(&call, None)
-				.await?;
+			let submitter = Submitter::new(chain.clone(), key);
+			submitter.preflight(&call).await?;
+			submitter.submit(&call, None).await?;
 			tracing::info!(worker = %worker.address(), operator = %address(&operator), "paired the worker key");
 			Ok(operator)
 		}

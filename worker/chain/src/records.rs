@@ -300,6 +300,25 @@ pub struct Funds {
 	pub reserved: Balance,
 }
 
+/// What an operator must still do.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Owed {
+	/// Tasks to deliver, each with the last block that accepts it.
+	pub deliveries: Vec<(TaskId, BlockNumber)>,
+	/// Tasks whose receipts may have to be opened, each with the last block of the running phase; None
+	/// before the draw.
+	pub openings: Vec<(TaskId, Option<BlockNumber>)>,
+	/// Audits to vote on, each with the last block of the running phase.
+	pub votes: Vec<(AuditId, BlockNumber)>,
+}
+
+impl Owed {
+	/// Whether it is safe to stop.
+	pub fn is_empty(&self) -> bool {
+		self.deliveries.is_empty() && self.openings.is_empty() && self.votes.is_empty()
+	}
+}
+
 /// An audit on which an operator has a duty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Duty {

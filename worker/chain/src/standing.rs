@@ -1,11 +1,12 @@
 //! Whether the chain lets an operator work, and what to do where it does not.
 
-use crate::{ReadError, View};
-use infergrid_primitives::{AIT, AccountBytes, Balance, Hash, WorkerKey, market::Role};
-use std::{
-	fmt,
-	time::{Duration, Instant},
+use crate::{
+	ReadError, View,
+	alarm::{Alarm, Notice},
+	amount::ait,
 };
+use infergrid_primitives::{AccountBytes, Balance, Hash, WorkerKey, market::Role};
+use std::{fmt, time::Duration};
 
 /// How an operator stands in one role for one profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +47,6 @@ impl Standing {
 
 impl fmt::Display for Standing {
 	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		let ait = |plancks: &Balance| *plancks as f64 / AIT as f64;
 		match self {
 			Self::Good => f.write_str("in good standing"),
 			Self::Unpaired => f.write_str(
@@ -58,9 +58,9 @@ impl fmt::Display for Standing {
 			Self::BelowMinimum { bonded, minimum } => write!(
 				f,
 				"the bond of {} AIT is below the minimum of {} AIT: bond at least {} AIT more",
-				ait(bonded),
-				ait(minimum),
-				ait(&minimum.saturating_sub(*bonded))
+				ait(*bonded),
+				ait(*minimum),
+				ait(minimum.saturating_sub(*bonded))
 			),
 			Self::Waiting { session } => {
 				write!(
@@ -123,8 +123,7 @@ impl View {
 pub struct Complaint {
 	/// What follows from it.
 	consequence: &'static str,
-	/// What is wrong, and when that was last said.
-	last: Option<(Standing, Instant)>,
+	alarm: Alarm<Standing>,
 }
 
 impl Complaint {
@@ -134,29 +133,19 @@ impl Complaint {
 	pub fn new(consequence: &'static str) -> Self {
 		Self {
 			consequence,
-			last: None,
+			alarm: Alarm::new(Self::REPEAT_AFTER),
 		}
 	}
 
 	/// To be told again and again how the operator stands.
 	pub fn tell(&mut self, standing: &Standing) {
 		let consequence = self.consequence;
-		match &mut self.last {
-			None if standing.is_good() => {}
-			Some(_) if standing.is_good() => {
-				tracing::info!("in good standing again");
-				self.last = None;
-			}
-			Some((last, said)) if last == standing => {
-				if said.elapsed() >= Self::REPEAT_AFTER {
-					tracing::error!(%standing, "still idle: {consequence}");
-					*said = Instant::now();
-				}
-			}
-			last => {
-				tracing::error!(%standing, "idle: {consequence}");
-				*last = Some((standing.clone(), Instant::now()));
-			}
+		let trouble = (!standing.is_good()).then(|| standing.clone());
+		match self.alarm.update(trouble) {
+			Some(Notice::Begins) => tracing::error!(%standing, "idle: {consequence}"),
+			Some(Notice::Lasts) => tracing::error!(%standing, "still idle: {consequence}"),
+			Some(Notice::Over) => tracing::info!("in good standing again"),
+			None => {}
 		}
 	}
 }

@@ -7,12 +7,18 @@
 //! out again under a new one.
 
 mod answer;
+mod sent;
+
+pub use sent::Pending;
 
 use crate::{
+	alarm::Alarm,
+	backoff::Backoff,
 	calls::Call,
 	client::{BlockId, Chain},
-	error::{ReadError, Refusal, SubmitError},
+	error::{Advice, ReadError, Refusal, SubmitError},
 	events::Event,
+	follow::persist,
 	view::Outcome,
 };
 use infergrid_keys::Key;
@@ -22,22 +28,20 @@ use std::{
 	sync::{Arc, Mutex, PoisonError},
 	time::Duration,
 };
-use subxt::{
-	PolkadotConfig,
-	config::{DefaultExtrinsicParamsBuilder, polkadot::H256},
-	rpcs::Error as RpcError,
-	tx::SubmittableTransaction,
-	utils::AccountId32,
-};
+use subxt::{config::polkadot::H256, rpcs::Error as RpcError, utils::AccountId32};
 
 use answer::Answer;
+use sent::{Nonce, Sent, Trace};
 
 /// Blocks for which a signed extrinsic is valid, and after which it can no longer come.
 pub const MORTALITY: BlockNumber = 64;
 /// Finalized blocks after which an extrinsic that has not come is given to the node again: pools
 /// drop and ban extrinsics without telling.
 const REMIND_AFTER: BlockNumber = 8;
-const RETRY_PAUSE: Duration = Duration::from_secs(2);
+/// Before the chain is watched for an extrinsic that the node does not take just now.
+const POOL_PAUSE: Duration = Duration::from_secs(2);
+/// How often it is said that a call is still not on chain.
+const REPEAT_AFTER: Duration = Duration::from_secs(60);
 
 /// A call that has happened.
 #[derive(Clone, Debug)]
@@ -65,21 +69,6 @@ impl std::fmt::Debug for Submitter {
 		f.debug_struct("Submitter")
 			.field("key", &self.key)
 			.finish_non_exhaustive()
-	}
-}
-
-/// A nonce in use; free again when dropped.
-struct Nonce {
-	value: u64,
-	nonces: Arc<Mutex<BTreeSet<u64>>>,
-}
-
-impl Drop for Nonce {
-	fn drop(&mut self) {
-		self.nonces
-			.lock()
-			.unwrap_or_else(PoisonError::into_inner)
-			.remove(&self.value);
 	}
 }
 
@@ -136,16 +125,101 @@ impl Submitter {
 		loop {
 			let turn = self.turn.lock().await;
 			let nonce = self.take_nonce().await?;
-			let mut sent = Sent::new(self, call, &nonce).await?;
-			self.send(call, &sent).await?;
-			drop(turn);
+			let number = nonce.value;
+			let mut sent = Sent::new(self, call, nonce).await?;
+			let seen = async {
+				self.send(call, &sent).await?;
+				drop(turn);
+				self.watch(call, &mut sent, by).await
+			};
+			match seen.await {
+				Ok(Some((block, index))) => return self.outcome(call, block, index).await,
+				Ok(None) => {
+					tracing::debug!(chain.call = %call.name(), chain.nonce = number, "nonce was taken by another extrinsic, submitting again");
+				}
+				Err(SubmitError::Read(source)) if source.advice() == Advice::Retry => {
+					return Err(SubmitError::Unknown {
+						call: call.name(),
+						pending: Box::new(Pending { sent }),
+						source,
+					});
+				}
+				Err(error) => return Err(error),
+			}
+		}
+	}
 
-			match self.watch(call, &nonce, &mut sent, by).await? {
-				Some((block, index)) => return self.outcome(call, block, index).await,
-				None => {
-					tracing::debug!(chain.call = %call.name(), chain.nonce = nonce.value, "nonce was taken by another extrinsic, submitting again");
+	/// As [`Submitter::submit`], and tries again until block `by` whatever may pass: an account without
+	/// money for the fee, a full pool, a node that does not answer. Says so in the log. Where the time
+	/// is over, the last error is given. As long as no node answers it waits, as the chain's time is not
+	/// known; it may be cancelled.
+	pub async fn submit_by(&self, call: &Call, by: BlockNumber) -> Result<Included, SubmitError> {
+		let mut backoff = Backoff::new(Duration::from_secs(2), Duration::from_secs(12));
+		let mut alarm = Alarm::new(REPEAT_AFTER);
+		loop {
+			let error = match self.submit(call, Some(by)).await {
+				Ok(included) => return Ok(included),
+				Err(SubmitError::Unknown { pending, .. }) => {
+					if let Some(included) = self.settle(call, &pending).await? {
+						return Ok(included);
+					}
+					SubmitError::TooLate {
+						call: call.name(),
+						by: pending.until(),
+					}
+				}
+				Err(error) => error,
+			};
+			// What was forgotten is an old state, and the next try reads a later one.
+			let may_pass = error.advice() == Advice::Retry
+				|| matches!(
+					error,
+					SubmitError::TooLate { .. } | SubmitError::Read(ReadError::Pruned(_))
+				);
+			if !may_pass || self.chain.finalized() >= by {
+				return Err(error);
+			}
+			if alarm.update(Some(error.to_string())).is_some() {
+				tracing::error!(chain.call = %call.name(), by, %error, "not on chain yet, trying again");
+			}
+			backoff.pause().await;
+		}
+	}
+
+	/// What became of a call of which that was unknown. Gives it to the node again, which may have lost
+	/// it, and waits until it has happened or cannot come any more, which gives None, and as long as the
+	/// chain does not answer.
+	pub async fn settle(
+		&self,
+		call: &Call,
+		pending: &Pending,
+	) -> Result<Option<Included>, SubmitError> {
+		let trace = &pending.sent.trace;
+		let mut next = trace.first.saturating_add(1);
+		let mut remind_at = 0;
+		loop {
+			let mut blocks = self.chain.blocks(next.max(self.chain.finalized()));
+			let block = match blocks.next().await {
+				Ok(block) => block,
+				Err(_) => persist(|| self.chain.block(self.chain.finalized())).await?,
+			};
+			match persist(|| self.progress(trace, block)).await {
+				Ok(Progress::Included { block, index }) => {
+					return self.outcome(call, block, index).await.map(Some);
+				}
+				Ok(Progress::Displaced) => return Ok(None),
+				Ok(Progress::Pending) if block.number > pending.until() => return Ok(None),
+				Ok(Progress::Pending) | Err(ReadError::Pruned(_)) => {}
+				Err(error) => return Err(error.into()),
+			}
+			if block.number >= remind_at {
+				remind_at = block.number.saturating_add(REMIND_AFTER);
+				// The chain has the last word.
+				if let Err(error) = self.send(call, &pending.sent).await {
+					tracing::debug!(chain.call = %call.name(), %error, "the node does not take it again");
 				}
 			}
+			next = block.number.saturating_add(1);
 		}
 	}
 
@@ -154,17 +228,23 @@ impl Submitter {
 	async fn watch(
 		&self,
 		call: &Call,
-		nonce: &Nonce,
 		sent: &mut Sent,
 		by: Option<BlockNumber>,
 	) -> Result<Option<(BlockId, u32)>, SubmitError> {
-		let mut blocks = self.chain.blocks(sent.first.saturating_add(1));
+		let mut blocks = self.chain.blocks(sent.trace.first.saturating_add(1));
 		loop {
 			let block = blocks.next().await?;
-			match self.progress(nonce, sent, block).await? {
-				Progress::Included { block, index } => return Ok(Some((block, index))),
-				Progress::Displaced => return Ok(None),
-				Progress::Pending => {}
+			match self.progress(&sent.trace, block).await {
+				Ok(Progress::Included { block, index }) => return Ok(Some((block, index))),
+				Ok(Progress::Displaced) => return Ok(None),
+				Ok(Progress::Pending) => {}
+				// Too far behind to see the state of each block: the last one's tells as much.
+				Err(ReadError::Pruned(_)) => {
+					let next = block.number.saturating_add(1);
+					blocks = self.chain.blocks(next.max(self.chain.finalized()));
+					continue;
+				}
+				Err(error) => return Err(error.into()),
 			}
 			if by.is_some_and(|by| block.number >= by) {
 				return Err(SubmitError::TooLate {
@@ -173,7 +253,7 @@ impl Submitter {
 				});
 			}
 			if block.number >= sent.born + MORTALITY {
-				sent.sign(self, call, nonce).await?;
+				sent.sign(self, call).await?;
 				self.send(call, sent).await?;
 			} else if block.number >= sent.reminded + REMIND_AFTER {
 				sent.reminded = block.number;
@@ -228,7 +308,7 @@ impl Submitter {
 		match answer {
 			Answer::Refused(reason) => Err(self.refused(call, reason)),
 			Answer::Pause => {
-				tokio::time::sleep(RETRY_PAUSE).await;
+				tokio::time::sleep(POOL_PAUSE).await;
 				Ok(())
 			}
 			Answer::Wait | Answer::Ask => Ok(()),
@@ -257,7 +337,7 @@ impl Submitter {
 		})
 	}
 
-	fn refused(&self, call: &Call, reason: Refusal) -> SubmitError {
+	pub(crate) fn refused(&self, call: &Call, reason: Refusal) -> SubmitError {
 		SubmitError::Refused {
 			call: call.name(),
 			account: self.key.address(),
@@ -266,23 +346,18 @@ impl Submitter {
 	}
 
 	/// Looks for the call in the blocks up to `block`.
-	async fn progress(
-		&self,
-		nonce: &Nonce,
-		sent: &Sent,
-		block: BlockId,
-	) -> Result<Progress, ReadError> {
+	async fn progress(&self, trace: &Trace, block: BlockId) -> Result<Progress, ReadError> {
 		let consumed = self.chain.at(block).await?.nonce(&self.account()).await?;
-		if consumed <= nonce.value {
+		if consumed <= trace.nonce.value {
 			return Ok(Progress::Pending);
 		}
-		for number in (sent.first + 1..=block.number).rev() {
+		for number in (trace.first + 1..=block.number).rev() {
 			let candidate = if number == block.number {
 				block
 			} else {
 				self.chain.block(number).await?
 			};
-			if let Some(index) = self.find(candidate, &sent.hashes).await? {
+			if let Some(index) = self.find(candidate, &trace.hashes).await? {
 				return Ok(Progress::Included {
 					block: candidate,
 					index,
@@ -315,86 +390,21 @@ impl Submitter {
 		block: BlockId,
 		index: u32,
 	) -> Result<Included, SubmitError> {
-		let (outcome, events) = self.chain.at(block).await?.extrinsic(index).await?;
-		match outcome {
-			Some(Outcome::Failure(error)) => Err(SubmitError::Dispatch {
-				call: call.name(),
-				block: block.number,
+		// It has happened: as long as the chain does not answer, what came of it is asked again.
+		let read = persist(|| async { self.chain.at(block).await?.extrinsic(index).await }).await;
+		let (call, number) = (call.name(), block.number);
+		match read {
+			Ok((Some(Outcome::Failure(error)), _)) => Err(SubmitError::Dispatch {
+				call,
+				block: number,
 				error,
 			}),
-			Some(Outcome::Success) | None => Ok(Included { block, events }),
+			Ok((Some(Outcome::Success) | None, events)) => Ok(Included { block, events }),
+			Err(ReadError::Pruned(_)) => Err(SubmitError::Forgotten {
+				call,
+				block: number,
+			}),
+			Err(error) => Err(error.into()),
 		}
 	}
-}
-
-/// An extrinsic under way, with what it takes to recognise it.
-struct Sent {
-	transaction: SubmittableTransaction<PolkadotConfig, AtBlock>,
-	/// Of every signed form so far.
-	hashes: HashSet<Hash>,
-	/// The last block that cannot hold it.
-	first: BlockNumber,
-	/// The block in which its era begins.
-	born: BlockNumber,
-	/// When it was last given to the node.
-	reminded: BlockNumber,
-}
-
-type AtBlock = subxt::client::OnlineClientAtBlockImpl<PolkadotConfig>;
-
-impl Sent {
-	async fn new(submitter: &Submitter, call: &Call, nonce: &Nonce) -> Result<Self, SubmitError> {
-		let (transaction, block) = signed(submitter, call, nonce).await?;
-		Ok(Self {
-			hashes: HashSet::from([blake2_256(transaction.encoded())]),
-			transaction,
-			first: block,
-			born: block,
-			reminded: block,
-		})
-	}
-
-	async fn sign(
-		&mut self,
-		submitter: &Submitter,
-		call: &Call,
-		nonce: &Nonce,
-	) -> Result<(), SubmitError> {
-		let (transaction, block) = signed(submitter, call, nonce).await?;
-		self.hashes.insert(blake2_256(transaction.encoded()));
-		self.transaction = transaction;
-		self.born = block;
-		self.reminded = block;
-		Ok(())
-	}
-}
-
-/// Signs `call` for the next [`MORTALITY`] blocks.
-async fn signed(
-	submitter: &Submitter,
-	call: &Call,
-	nonce: &Nonce,
-) -> Result<(SubmittableTransaction<PolkadotConfig, AtBlock>, BlockNumber), SubmitError> {
-	let block = submitter.chain.block(submitter.chain.finalized()).await?;
-	let at = submitter
-		.chain
-		.client()
-		.at_block_hash_and_number(H256(block.hash), block.number.into())
-		.await
-		.map_err(|error| ReadError::from_subxt("a block", error))?;
-	let params = DefaultExtrinsicParamsBuilder::<PolkadotConfig>::new()
-		.mortal_from_unchecked(MORTALITY.into(), block.number.into(), H256(block.hash))
-		.nonce(nonce.value)
-		.build();
-	let encode = |error: subxt::error::ExtrinsicError| SubmitError::Encode {
-		call: call.name(),
-		source: Box::new(error.into()),
-	};
-	let payload = call.payload();
-	let transaction = at
-		.transactions()
-		.create_signable_offline(&payload, params)
-		.and_then(|mut signable| signable.sign(submitter.key.pair()))
-		.map_err(encode)?;
-	Ok((transaction, block.number))
 }

@@ -5,11 +5,12 @@
 //! sees an extrinsic twice keeps one. A subscription is never moved: its stream ends and its owner
 //! subscribes anew.
 
-use crate::error::ConnectError;
+use crate::{backoff::Backoff, error::ConnectError};
+use futures::future::BoxFuture;
 use infergrid_primitives::Hash;
 use std::{
 	sync::{Arc, OnceLock},
-	time::{Duration, Instant},
+	time::Duration,
 };
 use subxt::rpcs::{
 	Error as RpcError, RpcClient,
@@ -17,7 +18,10 @@ use subxt::rpcs::{
 		RawRpcFuture, RawRpcSubscription, RawValue, RpcClientT, jsonrpsee_client, rpc_params,
 	},
 };
-use tokio::{sync::Mutex, time::timeout};
+use tokio::{
+	sync::Mutex,
+	time::{Instant, timeout},
+};
 
 /// Where to find a node, and how long to wait for it.
 #[derive(Clone, Debug)]
@@ -30,7 +34,8 @@ pub struct Options {
 	pub request_timeout: Duration,
 	/// For a request with all its repetitions, and for the first connection.
 	pub deadline: Duration,
-	/// Without a newly finalized block for this long, the endpoint counts as dead.
+	/// Without a newly finalized block for this long, finality counts as standing still, and the next
+	/// endpoint is asked.
 	pub stall_timeout: Duration,
 }
 
@@ -42,13 +47,27 @@ impl Options {
 			connect_timeout: Duration::from_secs(5),
 			request_timeout: Duration::from_secs(20),
 			deadline: Duration::from_secs(60),
-			stall_timeout: Duration::from_secs(60),
+			stall_timeout: Duration::from_secs(30),
 		}
 	}
 }
 
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// How often it is said that no node answers yet.
+const TELL_EVERY: Duration = Duration::from_secs(5);
+
+/// Opens connections to endpoints: over WebSockets, or to a fake node in tests.
+pub(crate) trait Dial: Send + Sync {
+	fn dial(&self, url: String) -> BoxFuture<'static, Result<RpcClient, RpcError>>;
+}
+
+#[derive(Debug)]
+pub(crate) struct WebSockets;
+
+impl Dial for WebSockets {
+	fn dial(&self, url: String) -> BoxFuture<'static, Result<RpcClient, RpcError>> {
+		Box::pin(async move { Ok(RpcClient::new(jsonrpsee_client(&url).await?)) })
+	}
+}
 
 #[derive(Clone)]
 pub(crate) struct Transport {
@@ -57,6 +76,7 @@ pub(crate) struct Transport {
 
 struct Inner {
 	options: Options,
+	dial: Box<dyn Dial>,
 	genesis: OnceLock<Hash>,
 	link: Mutex<Link>,
 }
@@ -68,14 +88,19 @@ struct Link {
 }
 
 impl Transport {
-	/// Connects to the first endpoint that answers before the deadline.
-	pub(crate) async fn connect(options: Options) -> Result<Self, ConnectError> {
+	/// Connects to the first endpoint that answers before the deadline. Says what it tries.
+	pub(crate) async fn connect(
+		options: Options,
+		dial: Box<dyn Dial>,
+	) -> Result<Self, ConnectError> {
 		if options.urls.is_empty() {
 			return Err(ConnectError::NoEndpoint);
 		}
+		let deadline = options.deadline;
 		let transport = Self {
 			inner: Arc::new(Inner {
 				options,
+				dial,
 				genesis: OnceLock::new(),
 				link: Mutex::new(Link {
 					client: None,
@@ -83,23 +108,35 @@ impl Transport {
 				}),
 			}),
 		};
-		let deadline = transport.inner.options.deadline;
 		let started = Instant::now();
-		let mut pause = FIRST_PAUSE;
+		let mut told = started;
+		let mut backoff = Backoff::default();
+		tracing::debug!(chain.urls = ?transport.origins(), "connecting to a node");
 		loop {
 			let (generation, error) = match transport.link().await {
-				Ok(_) => return Ok(transport),
+				Ok((generation, _)) => {
+					tracing::info!(chain.url = transport.origin(generation), "connected");
+					return Ok(transport);
+				}
 				Err(failed) => failed,
 			};
 			if started.elapsed() >= deadline {
 				return Err(ConnectError::Unreachable {
-					url: transport.url(generation).to_owned(),
+					url: transport.origin(generation).to_owned(),
 					reason: error.to_string(),
 					seconds: deadline.as_secs(),
 				});
 			}
-			tokio::time::sleep(pause).await;
-			pause = (pause * 2).min(LONGEST_PAUSE);
+			if generation == 0 || told.elapsed() >= TELL_EVERY {
+				told = Instant::now();
+				tracing::warn!(
+					chain.url = transport.origin(generation),
+					%error,
+					left.seconds = deadline.saturating_sub(started.elapsed()).as_secs(),
+					"the node does not answer, trying on"
+				);
+			}
+			backoff.pause().await;
 		}
 	}
 
@@ -138,10 +175,12 @@ impl Transport {
 
 	async fn open(&self, url: &str) -> Result<RpcClient, RpcError> {
 		let options = &self.inner.options;
-		let client = timeout(options.connect_timeout, jsonrpsee_client(url))
-			.await
-			.map_err(|_| timed_out("connecting", options.connect_timeout))??;
-		let client = RpcClient::new(client);
+		let client = timeout(
+			options.connect_timeout,
+			self.inner.dial.dial(url.to_owned()),
+		)
+		.await
+		.map_err(|_| timed_out("connecting", options.connect_timeout))??;
 		if let Some(expected) = self.inner.genesis.get() {
 			let found: String = timeout(
 				options.request_timeout,
@@ -151,7 +190,7 @@ impl Transport {
 			.map_err(|_| timed_out("asking for the genesis hash", options.request_timeout))??;
 			if found != format!("0x{}", hex::encode(expected)) {
 				return Err(RpcError::Client(
-					format!("{url} serves another chain, with genesis {found}").into(),
+					format!("it serves another chain, with genesis {found}").into(),
 				));
 			}
 		}
@@ -163,6 +202,20 @@ impl Transport {
 		&urls[(generation % urls.len() as u64) as usize]
 	}
 
+	/// The endpoint as it may be logged.
+	pub(crate) fn origin(&self, generation: u64) -> &str {
+		origin(self.url(generation))
+	}
+
+	fn origins(&self) -> Vec<&str> {
+		self.inner
+			.options
+			.urls
+			.iter()
+			.map(|url| origin(url))
+			.collect()
+	}
+
 	/// Asks until there is an answer or the deadline passes.
 	async fn request(
 		&self,
@@ -171,7 +224,7 @@ impl Transport {
 	) -> Result<Box<RawValue>, RpcError> {
 		let options = &self.inner.options;
 		let started = Instant::now();
-		let mut pause = FIRST_PAUSE;
+		let mut backoff = Backoff::default();
 		loop {
 			let (generation, error) = match self.link().await {
 				Err(failed) => failed,
@@ -188,18 +241,31 @@ impl Transport {
 				}
 			};
 			self.abandon(generation).await;
+			let pause = backoff.draw();
 			if started.elapsed() + pause >= options.deadline {
 				return Err(error);
 			}
-			tracing::debug!(chain.url = self.url(generation), %error, "a node failed, asking the next");
+			tracing::debug!(chain.url = self.origin(generation), %error, "a node failed, asking the next");
 			tokio::time::sleep(pause).await;
-			pause = (pause * 2).min(LONGEST_PAUSE);
 		}
 	}
 }
 
 fn timed_out(doing: &str, limit: Duration) -> RpcError {
 	RpcError::Client(format!("{doing}: no answer in {} s", limit.as_secs()).into())
+}
+
+/// Scheme, host and port of `url`: what else is in it may be a secret.
+fn origin(url: &str) -> &str {
+	let (scheme, rest) = match url.split_once("://") {
+		Some((scheme, rest)) => (scheme.len() + 3, rest),
+		None => (0, url),
+	};
+	let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+	match rest[..end].rfind('@') {
+		Some(at) => &rest[at + 1..end],
+		None => &url[..scheme + end],
+	}
 }
 
 impl RpcClientT for Transport {
@@ -226,5 +292,22 @@ impl RpcClientT for Transport {
 			.await
 			.map_err(|_| timed_out(sub, self.inner.options.request_timeout))?
 		})
+	}
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[test]
+	fn an_endpoint_is_logged_without_its_secrets() {
+		for (url, shown) in [
+			("ws://127.0.0.1:9944", "ws://127.0.0.1:9944"),
+			("wss://node.example/v1/KEY?token=x", "wss://node.example"),
+			("wss://user:word@node.example:443/", "node.example:443"),
+			("nonsense", "nonsense"),
+		] {
+			assert_eq!(origin(url), shown);
+		}
 	}
 }

@@ -125,7 +125,14 @@ impl From<infergrid_chain::ReadError> for Failure {
 
 impl From<infergrid_chain::SubmitError> for Failure {
 	fn from(error: infergrid_chain::SubmitError) -> Self {
-		Self::outside(error)
+		use infergrid_chain::{Refusal, SubmitError};
+		match error {
+			SubmitError::Refused {
+				reason: Refusal::WouldFail { .. },
+				..
+			} => Self::config(error),
+			error => Self::outside(error),
+		}
 	}
 }
 
@@ -144,6 +151,16 @@ impl From<infergrid_swarm::StartError> for Failure {
 impl From<infergrid_chain::PairingError> for Failure {
 	fn from(error: infergrid_chain::PairingError) -> Self {
 		Self::config(error)
+	}
+}
+
+impl From<infergrid_chain::PublishError> for Failure {
+	fn from(error: infergrid_chain::PublishError) -> Self {
+		match error {
+			infergrid_chain::PublishError::Read(error) => error.into(),
+			infergrid_chain::PublishError::Submit(error) => error.into(),
+			error => Self::config(error),
+		}
 	}
 }
 

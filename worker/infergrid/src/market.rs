@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
-use infergrid_chain::{Chain, Phase, ReadError, RefundReason, View};
+use infergrid_chain::{Chain, Phase, ReadError, RefundReason, Trouble, View};
 use infergrid_checkpoint::{Checkpoint, SamplingDefaults as Suggested};
 use infergrid_gateway::{
 	AuditProgress, Delivery, Health, KeptAnswer, Market, MarketError, Model, Order, OrderError,
@@ -26,8 +26,6 @@ use std::{
 const MODELS_FRESH: Duration = Duration::from_secs(3);
 /// A gateway that cannot pay for so many tokens at the reference price says so.
 const FUNDS_FOR_TOKENS: u32 = 100_000;
-/// Without a finalized block for so long, finality stands still.
-const FINALITY_STALE: Duration = Duration::from_secs(60);
 
 /// The payer, and the models whose files are at hand.
 #[derive(Debug)]
@@ -241,25 +239,26 @@ impl Market for GridMarket {
 
 	async fn health(&self) -> Health {
 		let age = self.chain.finality_age();
+		let trouble = self.chain.health().trouble();
+		let unread = |problem| Health {
+			finality_age: None,
+			funds: None,
+			problems: vec![problem],
+		};
+		// A node that is known to be away need not be waited for.
+		if let Some(away @ Trouble::Disconnected) = trouble {
+			return unread(away.to_string());
+		}
 		match self.read_health().await {
 			Ok((funds, mut problems)) => {
-				if age > FINALITY_STALE {
-					problems.push(format!(
-						"no block was finalized for {} s: more than a third of the validators is away",
-						age.as_secs()
-					));
-				}
+				problems.extend(trouble.map(|trouble| trouble.to_string()));
 				Health {
 					finality_age: Some(age),
 					funds: Some(funds),
 					problems,
 				}
 			}
-			Err(error) => Health {
-				finality_age: None,
-				funds: None,
-				problems: vec![format!("the chain cannot be read: {error}")],
-			},
+			Err(error) => unread(format!("the chain cannot be read: {error}")),
 		}
 	}
 

@@ -9,7 +9,7 @@ pub(crate) use publish::{
 
 use crate::{blocking, cli::Context, engine, failure::Failure, output, settings};
 use clap::{Args, Subcommand};
-use infergrid_chain::{Chain, Options};
+use infergrid_chain::{Chain, Options, Published};
 use infergrid_engine::{CheckReport, Device, Engine};
 use infergrid_keys::{KeySource, Secret};
 use serde_json::json;
@@ -209,15 +209,31 @@ async fn publish_model(args: PublishArgs, context: Context) -> Result<(), Failur
 		min_tokens_per_second: args.min_tokens_per_second,
 		context: args.context,
 	};
-	let published = tokio::select! {
+	let outcome = tokio::select! {
 		_ = context.stop.cancelled() => return Ok(()),
-		published = publish(&chain, key, &publication) => published?,
+		outcome = publish(&chain, key, &publication) => outcome?,
 	};
-	let (model, profile) = (hex::encode(published.model), hex::encode(published.profile));
+	let (model, profile) = (hex::encode(outcome.model), hex::encode(outcome.profile));
+	let new = match outcome.published {
+		Published::New => true,
+		Published::AlreadyThere => false,
+		Published::Differs(differences) => {
+			let differences: Vec<_> = differences.iter().map(ToString::to_string).collect();
+			return Err(Failure::check(format!(
+				"the model {model} is registered otherwise, which cannot be changed: {}",
+				differences.join("; ")
+			))
+			.hint("give these flags as they are on chain"));
+		}
+	};
 	output::line(if args.json {
-		json!({"model": model, "profile": profile}).to_string()
+		json!({"model": model, "profile": profile, "new": new}).to_string()
 	} else {
-		format!("model {model}\nprofile {profile}")
+		let told = match new {
+			true => "registered",
+			false => "registered before, nothing was done",
+		};
+		format!("model {model}\nprofile {profile}\n{told}")
 	});
 	Ok(())
 }

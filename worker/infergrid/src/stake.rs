@@ -143,7 +143,9 @@ pub(crate) async fn run(args: StakeArgs, context: Context) -> Result<(), Failure
 	let key = key.ok_or_else(no_key)?;
 	let view = chain.latest().await?;
 	let call = call(&args.command, &view, &key, &chain).await?;
-	let done = Submitter::new(chain, key).submit(&call, None).await?;
+	let submitter = Submitter::new(chain, key);
+	submitter.preflight(&call).await?;
+	let done = submitter.submit(&call, None).await?;
 	told_done(&call, &done, args.json)
 }
 

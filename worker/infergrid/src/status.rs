@@ -2,8 +2,8 @@
 
 use crate::{cli::Context, failure::Failure, output, settings, stake};
 use clap::Args;
-use infergrid_chain::{Chain, Options, Phase, TaskStatus, View};
-use infergrid_primitives::{AccountBytes, BlockNumber, Hash, TaskId};
+use infergrid_chain::{Chain, Options, Owed, View};
+use infergrid_primitives::{AccountBytes, Hash};
 use serde_json::{Value, json};
 
 /// Flags of `infergrid status`.
@@ -16,16 +16,6 @@ pub(crate) struct StatusArgs {
 	json: bool,
 }
 
-/// What an operator has to do.
-struct Duties {
-	/// Tasks to deliver, with the last block that accepts each.
-	assigned: Vec<(TaskId, BlockNumber)>,
-	/// Receipts that may have to be opened, with the last block of the running phase if there is one.
-	openings: Vec<(TaskId, Option<BlockNumber>)>,
-	/// Audits to vote on, with the last block of the running phase.
-	votes: Vec<(u64, BlockNumber)>,
-}
-
 /// Runs the command.
 pub(crate) async fn run(args: StatusArgs, context: Context) -> Result<(), Failure> {
 	if context.show_settings {
@@ -34,17 +24,17 @@ pub(crate) async fn run(args: StatusArgs, context: Context) -> Result<(), Failur
 	let account = stake::account_of(&args.account)?;
 	let chain = Chain::connect(Options::new(context.common.node.clone())).await?;
 	let view = chain.latest().await?;
-	let duties = duties(&view, &account).await?;
+	let owed = view.owed(&account).await?;
 	let offers = offers(&view, &account).await?;
 	if args.json {
 		let mut value = stake::show(&view, &account).await?;
 		value["finalized"] = view.block().number.into();
 		value["finality_age_seconds"] = chain.finality_age().as_secs().into();
 		value["offers"] = offers;
-		value["assigned"] = json!(duties.assigned);
-		value["openings_owed"] = json!(duties.openings);
-		value["votes_owed"] = json!(duties.votes);
-		value["safe_to_stop"] = duties.is_empty().into();
+		value["assigned"] = json!(owed.deliveries);
+		value["openings_owed"] = json!(owed.openings);
+		value["votes_owed"] = json!(owed.votes);
+		value["safe_to_stop"] = owed.is_empty().into();
 		output::line(stake::pretty(&value)?);
 		return Ok(());
 	}
@@ -59,66 +49,28 @@ pub(crate) async fn run(args: StatusArgs, context: Context) -> Result<(), Failur
 			offer["capacity"]
 		));
 	}
-	duties.tell();
+	tell(&owed);
 	Ok(())
 }
 
-impl Duties {
-	fn is_empty(&self) -> bool {
-		self.assigned.is_empty() && self.openings.is_empty() && self.votes.is_empty()
+fn tell(owed: &Owed) {
+	for (task, due) in &owed.deliveries {
+		output::line(format!("to do      deliver task {task} by block {due}"));
 	}
-
-	fn tell(&self) {
-		for (task, due) in &self.assigned {
-			output::line(format!("to do      deliver task {task} by block {due}"));
-		}
-		for (task, until) in &self.openings {
-			let until = match until {
-				Some(until) => format!("until block {until} at least"),
-				None => "if a committee is drawn".to_owned(),
-			};
-			output::line(format!("owed       open task {task} to verifiers {until}"));
-		}
-		for (audit, until) in &self.votes {
-			output::line(format!("to do      vote on audit {audit} by block {until}"));
-		}
-		output::line(match self.is_empty() {
-			true => "stop       it is safe to stop: nothing is owed",
-			false => "stop       not yet: whoever stays away until these are due is slashed",
-		});
-	}
-}
-
-async fn duties(view: &View, account: &AccountBytes) -> Result<Duties, Failure> {
-	let mut duties = Duties {
-		assigned: Vec::new(),
-		openings: Vec::new(),
-		votes: Vec::new(),
-	};
-	for (id, task) in view.assigned_to(account).await? {
-		if let TaskStatus::Assigned { window, .. } = task.status {
-			duties.assigned.push((id, window.due));
-		}
-	}
-	for (id, audit) in view.audits().await? {
-		let (until, committee) = match audit.phase {
-			Phase::Scheduled { .. } => (None, Vec::new()),
-			Phase::Committing {
-				until, committee, ..
-			}
-			| Phase::Revealing {
-				until, committee, ..
-			} => (Some(until), committee),
-			Phase::Escrowed { .. } | Phase::Concluded { .. } => continue,
+	for (task, until) in &owed.openings {
+		let until = match until {
+			Some(until) => format!("until block {until} at least"),
+			None => "if a committee is drawn".to_owned(),
 		};
-		if audit.work.miner == *account {
-			duties.openings.push((audit.work.task, until));
-		}
-		if let Some(until) = until.filter(|_| committee.contains(account)) {
-			duties.votes.push((id, until));
-		}
+		output::line(format!("owed       open task {task} to verifiers {until}"));
 	}
-	Ok(duties)
+	for (audit, until) in &owed.votes {
+		output::line(format!("to do      vote on audit {audit} by block {until}"));
+	}
+	output::line(match owed.is_empty() {
+		true => "stop       it is safe to stop: nothing is owed",
+		false => "stop       not yet: whoever stays away until these are due is slashed",
+	});
 }
 
 async fn offers(view: &View, account: &AccountBytes) -> Result<Value, Failure> {

@@ -2,7 +2,7 @@
 //! them again.
 
 use crate::{MinerError, jobs::Job, miner::Miner};
-use infergrid_chain::{Chain, Event, Follower, Step, Task, TaskStatus, View, persist};
+use infergrid_chain::{Chain, Event, Follower, ReadError, Step, Task, TaskStatus, View, persist};
 use infergrid_primitives::{BlockNumber, TaskId};
 use std::{collections::HashSet, sync::Arc};
 use tokio::task::JoinSet;
@@ -68,8 +68,14 @@ impl Miner {
 	}
 
 	async fn is_delivered(&self, view: &View, task: TaskId) -> Result<bool, MinerError> {
-		let task = persist(|| view.task(task)).await?;
-		Ok(task.is_some_and(|task| matches!(task.status, TaskStatus::Delivered { .. })))
+		match persist(|| view.task(task)).await {
+			// What this version cannot read it does not give up.
+			Err(ReadError::Undecodable { .. }) => Ok(true),
+			Err(error) => Err(error.into()),
+			Ok(task) => {
+				Ok(task.is_some_and(|task| matches!(task.status, TaskStatus::Delivered { .. })))
+			}
+		}
 	}
 
 	/// Closes the work for tasks whose end this worker has not seen.
@@ -79,7 +85,13 @@ impl Miner {
 			.run(|journal| journal.open_deliveries())
 			.await?;
 		for id in open {
-			let task = persist(|| view.task(id)).await?;
+			let task = match persist(|| view.task(id)).await {
+				Err(error @ ReadError::Undecodable { .. }) => {
+					tracing::error!(task = id, %error, "it is not known whether the task is over");
+					continue;
+				}
+				task => task?,
+			};
 			let over = task.is_none_or(|task| {
 				matches!(
 					task.status,

@@ -41,7 +41,7 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
 	/// The operator for whom a worker key acts.
 	async fn operator_of(&self, worker: &WorkerKey) -> Result<Option<AccountBytes>, ReadError>;
 
-	/// Brings a receipt on chain by block `due`.
+	/// Brings a receipt on chain by block `due`, trying again until then whatever may pass.
 	async fn submit_result(
 		&self,
 		task: TaskId,
@@ -120,7 +120,7 @@ impl Ledger for Node {
 		due: BlockNumber,
 	) -> Result<BlockNumber, SubmitError> {
 		let call = Call::submit_result(task, &delivery.receipt, &delivery.signature);
-		let included = self.submitter.submit(&call, Some(due)).await?;
+		let included = self.submitter.submit_by(&call, due).await?;
 		Ok(included.block.number)
 	}
 }

@@ -147,8 +147,7 @@ impl OfferKeeper {
 		if standing.is_some_and(|offer| offer.terms == wanted) {
 			return;
 		}
-		let call = Call::set_offer(&self.served.id, &wanted);
-		if let Err(error) = self.submitter.submit(&call, None).await {
+		if let Err(error) = self.put(&wanted).await {
 			tracing::error!(%error, "the chain does not take the offer");
 			return;
 		}
@@ -159,5 +158,11 @@ impl OfferKeeper {
 			offer.price_output = wanted.price.output,
 			"the offer is on chain"
 		);
+	}
+
+	async fn put(&self, terms: &OfferTerms) -> Result<(), SubmitError> {
+		let call = Call::set_offer(&self.served.id, terms);
+		self.submitter.preflight(&call).await?;
+		self.submitter.submit(&call, None).await.map(drop)
 	}
 }

@@ -8,7 +8,7 @@ use crate::{
 	jobs::{Job, Prompt},
 	miner::Miner,
 };
-use infergrid_chain::{Advice, persist_latest};
+use infergrid_chain::persist_latest;
 use infergrid_journal::Delivery;
 use infergrid_primitives::{
 	BlockNumber, Hash,
@@ -258,31 +258,25 @@ impl Miner {
 	/// A refusal concerns this task, and no other.
 	async fn deliver(&self, job: &Job, delivery: &Delivery) -> Result<bool, MinerError> {
 		let due = job.window.due;
-		loop {
-			let error = match self.ledger.submit_result(job.id, delivery, due).await {
-				Ok(block) => {
-					tracing::info!(
-						task = job.id,
-						chain.block = block,
-						receipt.n_prompt = delivery.receipt.n_prompt,
-						receipt.n_out = delivery.receipt.n_out,
-						receipt.fee = delivery.receipt.fee,
-						receipt.total_ms = delivery.receipt.total_ms,
-						"delivered"
-					);
-					return Ok(true);
-				}
-				Err(error) => error,
-			};
-			if self.stands(job, delivery).await? {
-				return Ok(true);
+		match self.ledger.submit_result(job.id, delivery, due).await {
+			Ok(block) => {
+				tracing::info!(
+					task = job.id,
+					chain.block = block,
+					receipt.n_prompt = delivery.receipt.n_prompt,
+					receipt.n_out = delivery.receipt.n_out,
+					receipt.fee = delivery.receipt.fee,
+					receipt.total_ms = delivery.receipt.total_ms,
+					"delivered"
+				);
+				Ok(true)
 			}
-			if error.advice() != Advice::Retry || self.ledger.finalized() >= due {
-				tracing::warn!(task = job.id, %error, "the chain does not take the receipt");
-				return Ok(false);
+			// An earlier submission of the same receipt may have come first.
+			Err(_) if self.stands(job, delivery).await? => Ok(true),
+			Err(error) => {
+				tracing::error!(task = job.id, %error, "the chain does not take the receipt");
+				Ok(false)
 			}
-			tracing::error!(task = job.id, due, %error, "the receipt is not on chain yet, trying again");
-			tokio::time::sleep(self.block_time).await;
 		}
 	}
 

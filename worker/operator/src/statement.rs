@@ -2,12 +2,12 @@
 
 use crate::{OperatorError, bonds::name_of};
 use infergrid_chain::{Bond, Earnings, Funds, View, address, ait};
-use infergrid_primitives::{AccountBytes, Balance, market::Role};
+use infergrid_primitives::{AccountBytes, Balance, WorkerKey, market::Role};
 use serde_json::{Map, Value, json};
 
 const ROLES: [Role; 3] = [Role::Validator, Role::Miner, Role::Verifier];
 
-/// Bonds and money of an account after a block.
+/// Bonds, money and worker keys of an account after a block.
 #[derive(Clone, Debug)]
 pub struct Statement {
 	account: AccountBytes,
@@ -15,6 +15,8 @@ pub struct Statement {
 	funds: Funds,
 	earned: Option<Earnings>,
 	bonds: Vec<Position>,
+	/// The keys that act for it.
+	workers: Vec<WorkerKey>,
 }
 
 #[derive(Clone, Debug)]
@@ -42,6 +44,7 @@ impl Statement {
 			funds: view.funds(account).await?,
 			earned: view.earnings(account).await?,
 			bonds,
+			workers: view.workers_of(account).await?,
 		})
 	}
 
@@ -62,6 +65,7 @@ impl Statement {
 			"earned_mining": earned.map_or_else(|| "0".into(), |e| e.mined.to_string()),
 			"earned_royalties": earned.map_or_else(|| "0".into(), |e| e.royalties.to_string()),
 			"roles": bonds.collect::<Map<_, _>>(),
+			"workers": self.workers.iter().map(address).collect::<Vec<_>>(),
 		})
 	}
 
@@ -84,6 +88,8 @@ impl Statement {
 			let told = position.tell(self.session);
 			format!("{:<10} {told}", name_of(position.role))
 		}));
+		let workers = self.workers.iter();
+		lines.extend(workers.map(|worker| format!("worker     {}", address(worker))));
 		lines.join("\n")
 	}
 }
@@ -159,6 +165,7 @@ mod tests {
 				position(Role::Miner, Some(bond)),
 				position(Role::Verifier, None),
 			],
+			workers: vec![[2; 32]],
 		}
 	}
 
@@ -170,6 +177,7 @@ mod tests {
 			"miner      100 AIT, the minimum is 100 AIT; 20 AIT count from session 7 on, now is 6; \
 			 0.5 AIT can be withdrawn from session 9 on, now is 6",
 			"verifier   no bond, the minimum is 100 AIT",
+			&format!("worker     {}", address(&[2; 32])),
 		] {
 			assert!(shown.contains(part), "{shown}");
 		}
@@ -184,5 +192,6 @@ mod tests {
 		assert_eq!(miner["pending"], "20000000000000");
 		assert_eq!(miner["unbonding"][0]["session"], 9);
 		assert!(shown["roles"]["verifier"]["bond"].is_null());
+		assert_eq!(shown["workers"], json!([address(&[2; 32])]));
 	}
 }

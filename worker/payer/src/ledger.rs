@@ -67,7 +67,7 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
 	/// The payer's free money, in plancks.
 	async fn free(&self) -> Result<Balance, ReadError>;
 
-	/// Puts a task on chain. [`SubmitError::Read`] means that it may still come.
+	/// Puts a task on chain.
 	async fn place(&self, order: &TaskOrder) -> Result<Placing, SubmitError>;
 
 	/// The task that the payer's order `nonce` has become.

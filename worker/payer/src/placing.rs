@@ -56,8 +56,8 @@ impl Custodian {
 				paid = Some(fee);
 				Ok(Some(task))
 			}
-			// The extrinsic may still come.
-			Err(SubmitError::Read(error)) => {
+			// The extrinsic may have come, or may still come.
+			Err(error) if error.is_uncertain() => {
 				tracing::warn!(%error, order.nonce = nonce, "it is not known whether the order is on chain");
 				self.adopted(nonce, waiting).await
 			}

@@ -4,7 +4,7 @@
 //! that was committed.
 
 use crate::{Verifier, VerifierError, opening::Asked};
-use infergrid_chain::{Advice, Audit, Duty, Phase, SubmitError, TaskStatus, persist_latest};
+use infergrid_chain::{Audit, Duty, Phase, SubmitError, TaskStatus, persist_latest};
 use infergrid_journal::Ballot;
 use infergrid_primitives::{
 	BlockNumber, Hash,
@@ -208,8 +208,8 @@ impl Verifier {
 		let committed = || persist_latest(|| self.ledger.commitment(duty.audit, &self.operator));
 		let mut found = committed().await?;
 		if found.is_none() {
-			let send = || self.ledger.commit(duty.audit, &commitment, until);
-			if self.send(duty, until, send).await? {
+			let commit = self.ledger.commit(duty.audit, &commitment, until);
+			if self.sent(duty, commit).await {
 				return Ok(true);
 			}
 			// An earlier submission of the same commitment may have come first.
@@ -239,11 +239,10 @@ impl Verifier {
 			if persist_latest(|| self.ledger.has_voted(duty.audit, &self.operator)).await? {
 				return Ok(());
 			}
-			let send = || {
-				self.ledger
-					.reveal(duty.audit, &ballot.vote, &ballot.salt, round.until)
-			};
-			if self.send(duty, round.until, send).await? {
+			let reveal = self
+				.ledger
+				.reveal(duty.audit, &ballot.vote, &ballot.salt, round.until);
+			if self.sent(duty, reveal).await {
 				tracing::info!(audit = duty.audit, "revealed the vote");
 				self.metrics.revealed();
 			}
@@ -251,28 +250,17 @@ impl Verifier {
 		}
 	}
 
-	/// Submits a call of this duty until block `by`. False if it did not come. A refusal concerns this
-	/// duty, and no other.
-	async fn send<F>(
+	/// Whether a call of this duty has come. A refusal concerns this duty, and no other.
+	async fn sent(
 		&self,
 		duty: &Duty,
-		by: BlockNumber,
-		send: impl Fn() -> F,
-	) -> Result<bool, VerifierError>
-	where
-		F: Future<Output = Result<(), SubmitError>>,
-	{
-		loop {
-			let Err(error) = send().await else {
-				return Ok(true);
-			};
-			if error.advice() != Advice::Retry || self.ledger.finalized() >= by {
-				tracing::warn!(audit = duty.audit, %error, "the chain does not take it");
-				return Ok(false);
-			}
-			tracing::error!(audit = duty.audit, by, %error, "not on chain yet, trying again");
-			tokio::time::sleep(self.block_time).await;
+		submission: impl Future<Output = Result<(), SubmitError>>,
+	) -> bool {
+		let result = submission.await;
+		if let Err(error) = &result {
+			tracing::error!(audit = duty.audit, %error, "the chain does not take it");
 		}
+		result.is_ok()
 	}
 }
 

@@ -55,7 +55,7 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
 	/// Whether a verifier has revealed its vote.
 	async fn has_voted(&self, audit: AuditId, verifier: &AccountBytes) -> Result<bool, ReadError>;
 
-	/// Brings a commitment on chain by block `by`.
+	/// Brings a commitment on chain by block `by`, trying again until then whatever may pass.
 	async fn commit(
 		&self,
 		audit: AuditId,
@@ -63,7 +63,7 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
 		by: BlockNumber,
 	) -> Result<(), SubmitError>;
 
-	/// Brings a vote on chain by block `by`.
+	/// Brings a vote on chain by block `by`, trying again until then whatever may pass.
 	async fn reveal(
 		&self,
 		audit: AuditId,
@@ -181,7 +181,7 @@ impl Ledger for Node {
 		by: BlockNumber,
 	) -> Result<(), SubmitError> {
 		let call = Call::commit_vote(audit, commitment);
-		self.submitter.submit(&call, Some(by)).await.map(drop)
+		self.submitter.submit_by(&call, by).await.map(drop)
 	}
 
 	async fn reveal(
@@ -192,6 +192,6 @@ impl Ledger for Node {
 		by: BlockNumber,
 	) -> Result<(), SubmitError> {
 		let call = Call::reveal_vote(audit, vote, salt);
-		self.submitter.submit(&call, Some(by)).await.map(drop)
+		self.submitter.submit_by(&call, by).await.map(drop)
 	}
 }

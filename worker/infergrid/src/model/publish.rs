@@ -1,9 +1,8 @@
 //! Registering a model and its profile.
 
 use crate::{engine, failure::Failure};
-use anyhow::anyhow;
 use codec::Encode;
-use infergrid_chain::{Call, Chain, Key, ModelInfo, SubmitError, Submitter, persist};
+use infergrid_chain::{Chain, Key, ModelInfo, Published, Registration};
 use infergrid_checkpoint::Checkpoint;
 use infergrid_primitives::{
 	Hash,
@@ -31,11 +30,12 @@ pub(crate) struct Publication {
 	pub(crate) context: Option<u32>,
 }
 
-/// What is registered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Published {
+/// The identifiers of a model and its profile, and what came of registering them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Outcome {
 	pub(crate) model: Hash,
 	pub(crate) profile: Hash,
+	pub(crate) published: Published,
 }
 
 /// Registers the model and the profile, each unless it is registered already.
@@ -43,7 +43,7 @@ pub(crate) async fn publish(
 	chain: &Chain,
 	creator: Key,
 	publication: &Publication,
-) -> Result<Published, Failure> {
+) -> Result<Outcome, Failure> {
 	let manifest = engine::manifest(&publication.directory)?;
 	let profile = profile(publication, &manifest)?;
 	let info = ModelInfo {
@@ -53,40 +53,17 @@ pub(crate) async fn publish(
 		weight_bytes: weight_bytes(&manifest),
 		licence: publication.licence.clone().into_bytes(),
 	};
-	let (model_id, profile_id) = (profile.model, profile.id());
-	let view = persist(|| chain.latest()).await?;
-	let known = persist(|| view.model(&model_id)).await?;
-	if let Some(known) = &known
-		&& known.creator != creator.public()
-	{
-		return Err(Failure::config(anyhow!(
-			"the model is registered by {}",
-			infergrid_chain::address(&known.creator)
-		)));
-	}
-	let profile_known = persist(|| view.profile(&profile_id)).await?.is_some();
-
-	let submitter = Submitter::new(chain.clone(), creator);
-	let register_model = Call::register_model(&model_id, &info, publication.royalty);
-	let register_profile = Call::register_profile(&profile);
-	// Started in this order, they are included in this order, and finality is awaited once.
-	let (model, profile) = tokio::join!(
-		submit_unless(known.is_some(), &submitter, &register_model),
-		submit_unless(profile_known, &submitter, &register_profile),
-	);
-	model?;
-	profile?;
-	Ok(Published {
-		model: model_id,
-		profile: profile_id,
+	let registration = Registration {
+		info,
+		royalty: publication.royalty,
+		profile,
+	};
+	let published = infergrid_chain::publish(chain, creator, &registration).await?;
+	Ok(Outcome {
+		model: registration.profile.model,
+		profile: registration.profile.id(),
+		published,
 	})
-}
-
-async fn submit_unless(done: bool, submitter: &Submitter, call: &Call) -> Result<(), SubmitError> {
-	if !done {
-		submitter.submit(call, None).await?;
-	}
-	Ok(())
 }
 
 fn profile(publication: &Publication, manifest: &Manifest) -> Result<Profile, Failure> {

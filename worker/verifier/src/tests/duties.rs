@@ -2,7 +2,7 @@
 
 use super::fake::{DUTY, MINER, OPERATOR, OTHER_MINER, Scene, UNTIL, scene};
 use crate::{AskError, VerifierError};
-use infergrid_chain::{Phase, ReadError, Refusal, SubmitError};
+use infergrid_chain::{Phase, Refusal, SubmitError};
 use infergrid_primitives::audit::Verdict;
 use infergrid_proof::fake::Fault;
 use std::time::Duration;
@@ -149,18 +149,16 @@ async fn after_a_restart_the_vote_that_was_committed_is_revealed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refused_extrinsics_are_sent_again_until_the_phase_is_over() {
+async fn a_vote_that_the_chain_refuses_takes_no_worker_down() {
 	let scene = scene();
-	let refused = |reason| SubmitError::Refused {
+	let refusal = SubmitError::Refused {
 		call: "Audits.commit_vote".into(),
 		account: "5worker".into(),
-		reason,
+		reason: Refusal::Payment,
 	};
-	scene.ledger.state().refusals.extend([
-		refused(Refusal::Payment),
-		SubmitError::Read(ReadError::UnknownBlock(1)),
-	]);
-	assert_eq!(scene.verdict().await, Verdict::Valid);
+	scene.ledger.state().refusals.push_back(refusal);
+	scene.serve().await.unwrap().unwrap();
+	assert!(scene.ledger.state().votes.is_empty());
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,256 @@
+//! What is refused before a fee is paid.
+
+use super::fake::{FakeNode, account};
+use crate::{Call, Key, ModelInfo, OfferTerms, Refusal, SubmitError, Submitter, ait};
+use codec::Encode;
+use infergrid_primitives::{
+	AIT, AccountBytes, Balance, Hash,
+	market::{Price, Role},
+	model::{Arithmetic, Profile, ProofParams},
+};
+use std::{sync::Arc, time::Duration};
+
+const MODEL: Hash = [4; 32];
+
+struct Scene {
+	node: Arc<FakeNode>,
+	submitter: Submitter,
+	profile: Profile,
+}
+
+/// A chain with a model of the signer, a profile of it, and money on the signer's account.
+async fn scene() -> Scene {
+	let node = FakeNode::new(5);
+	let chain = node.chain().await;
+	let proof = ProofParams::F32;
+	let scene = Scene {
+		submitter: Submitter::new(chain, Key::from_uri("//Alice").unwrap()),
+		profile: Profile {
+			model: MODEL,
+			arithmetic: Arithmetic::F32,
+			sampler: 1,
+			proof,
+			calibration: proof.uncalibrated(),
+			context: 100,
+			min_tokens_per_second: 10,
+			reference_input: AIT,
+			reference_output: AIT,
+		},
+		node,
+	};
+	let who = scene.who();
+	scene.put("System", "Account", (who,), account(0)).await;
+	let id = scene.profile.id();
+	let profile = scene.profile.encode();
+	scene.put("Models", "Profiles", (id,), profile).await;
+	scene
+}
+
+impl Scene {
+	fn who(&self) -> AccountBytes {
+		self.submitter.account()
+	}
+
+	async fn put<K>(&self, pallet: &'static str, entry: &'static str, key: K, value: Vec<u8>)
+	where
+		K: subxt::ext::frame_decode::storage::IntoEncodableValues
+			+ subxt::ext::frame_decode::helpers::IntoDecodableValues,
+	{
+		let chain = self.submitter.chain();
+		let key = chain.latest().await.unwrap().key_of(pallet, entry, key);
+		let number = self
+			.node
+			.build(|block| drop(block.storage.insert(key, value)));
+		self.node.finalize(number);
+		chain.reach(number, Duration::from_secs(9)).await.unwrap();
+	}
+
+	async fn bond(&self, role: Role, active: Balance, activates_at: u32) {
+		let unlocking = vec![(1 as Balance, 9u32)];
+		let bond = (active, active, activates_at, unlocking).encode();
+		let key = (subxt::utils::Static(role), self.who());
+		self.put("RoleStaking", "Bonds", key, bond).await;
+	}
+
+	async fn refusal(&self, call: &Call) -> Option<Refusal> {
+		match self.submitter.preflight(call).await {
+			Ok(()) => None,
+			Err(SubmitError::Refused { reason, .. }) => Some(reason),
+			Err(error) => panic!("{error}"),
+		}
+	}
+
+	/// The dispatch error that `call` would end with; the refusal mentions `part`.
+	async fn fails(&self, call: &Call, error: &str, part: &str) {
+		let refusal = self.refusal(call).await;
+		let Some(Refusal::WouldFail { error: found, .. }) = &refusal else {
+			panic!("{call:?}: {refusal:?}");
+		};
+		assert_eq!(*found, error);
+		let told = refusal.unwrap().to_string();
+		assert!(told.contains(part), "{told}");
+	}
+
+	fn offer(&self, capacity: u32, price: Balance) -> Call {
+		let terms = OfferTerms {
+			price: Price {
+				input: price,
+				output: 1,
+			},
+			capacity,
+			peer: vec![1],
+			address: b"/ip4/203.0.113.7/tcp/1".to_vec(),
+		};
+		Call::set_offer(&self.profile.id(), &terms)
+	}
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_offer_that_the_chain_would_refuse_is_not_sent() {
+	let scene = scene().await;
+	let fair = scene.offer(1, 10 * AIT);
+	let retired = (scene.who(), info("small"), 10u8, 7u128, Some(1u32));
+	scene.fails(&fair, "Models::UnknownModel", "publish").await;
+	let open = (scene.who(), info("small"), 10u8, 7u128, None::<u32>);
+	for (model, error) in [
+		(retired.encode(), Some("Models::Retired")),
+		(open.encode(), None),
+	] {
+		scene.put("Models", "Models", (MODEL,), model).await;
+		if let Some(error) = error {
+			scene.fails(&fair, error, "choose another").await;
+		}
+	}
+	scene
+		.fails(&scene.offer(0, 1), "Models::ZeroCapacity", "at least 1")
+		.await;
+	let dear = scene.offer(1, 10 * AIT + 1);
+	scene.fails(&dear, "Models::PriceTooHigh", "10 AIT").await;
+
+	scene
+		.fails(&fair, "Models::NoActiveBond", "there is none")
+		.await;
+	let minimum = scene.minimum(Role::Miner).await;
+	scene.bond(Role::Miner, minimum - 1, 0).await;
+	let below = format!("below the minimum of {} AIT", ait(minimum));
+	scene.fails(&fair, "Models::NoActiveBond", &below).await;
+	scene.bond(Role::Miner, minimum, 1).await;
+	scene
+		.fails(&fair, "Models::NoActiveBond", "session 1")
+		.await;
+	scene.bond(Role::Miner, minimum, 0).await;
+	assert_eq!(scene.refusal(&fair).await, None);
+}
+
+impl Scene {
+	async fn minimum(&self, role: Role) -> Balance {
+		let view = self.submitter.chain().latest().await.unwrap();
+		view.minimum_bond(role).unwrap()
+	}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pairing_or_a_withdrawal_that_the_chain_would_refuse_is_not_sent() {
+	let scene = scene().await;
+	let withdraw = Call::withdraw_unbonded(Role::Verifier);
+	let pair = Call::pair_worker(&[8; 32], &[0; 64]);
+	let unpair = Call::unpair_worker(&[8; 32]);
+	for call in [&withdraw, &pair] {
+		scene
+			.fails(call, "RoleStaking::NotBonded", "bond first")
+			.await;
+	}
+	scene
+		.fails(&unpair, "RoleStaking::WorkerNotPaired", "pair the key")
+		.await;
+	scene.bond(Role::Verifier, 5, 0).await;
+	scene
+		.fails(&withdraw, "RoleStaking::NothingToWithdraw", "session 9")
+		.await;
+	assert_eq!(scene.refusal(&pair).await, None);
+	let stranger = [6u8; 32].encode();
+	scene
+		.put("RoleStaking", "Workers", ([8u8; 32],), stranger)
+		.await;
+	scene
+		.fails(&pair, "RoleStaking::WorkerAlreadyPaired", "unpair it")
+		.await;
+	scene
+		.fails(&unpair, "RoleStaking::NotYourWorker", "sign with")
+		.await;
+	let session = 9u32.encode();
+	scene.put("Session", "CurrentIndex", (), session).await;
+	assert_eq!(scene.refusal(&withdraw).await, None);
+	assert!(scene.node.state().submitted.is_empty());
+}
+
+fn info(name: &str) -> ModelInfo {
+	ModelInfo {
+		name: name.into(),
+		manifest_hash: [1; 32],
+		layers: 4,
+		weight_bytes: 100,
+		licence: b"MIT".to_vec(),
+	}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_registration_that_the_chain_would_refuse_is_not_sent() {
+	let scene = scene().await;
+	let register = |name: &str, royalty| Call::register_model(&MODEL, &info(name), royalty);
+	for royalty in [4, 21] {
+		scene
+			.fails(
+				&register("small", royalty),
+				"Models::InvalidRoyalty",
+				"between 5 % and 20 %",
+			)
+			.await;
+	}
+	scene
+		.fails(&register("", 5), "Models::InvalidModelInfo", "not empty")
+		.await;
+	for royalty in [5, 20] {
+		assert_eq!(scene.refusal(&register("small", royalty)).await, None);
+	}
+	let profile = |context| {
+		Call::register_profile(&Profile {
+			context,
+			..scene.profile.clone()
+		})
+	};
+	scene
+		.fails(&profile(200), "Models::UnknownModel", "publish")
+		.await;
+	let stranger = ([6u8; 32], info("small"), 10u8, 7u128, None::<u32>);
+	scene
+		.put("Models", "Models", (MODEL,), stranger.encode())
+		.await;
+	scene
+		.fails(&register("small", 5), "Models::ModelExists", "already")
+		.await;
+	scene
+		.fails(&profile(200), "Models::NotCreator", "creator")
+		.await;
+	scene
+		.fails(&profile(100), "Models::ProfileExists", "use it")
+		.await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_without_money_is_told_before_it_sends() {
+	let scene = scene().await;
+	let poor = Submitter::new(
+		scene.submitter.chain().clone(),
+		Key::from_uri("//Bob").unwrap(),
+	);
+	let call = Call::register_model(&MODEL, &info("small"), 5);
+	let refused = poor.preflight(&call).await.unwrap_err();
+	assert!(matches!(
+		refused,
+		SubmitError::Refused {
+			reason: Refusal::Payment,
+			..
+		}
+	));
+}

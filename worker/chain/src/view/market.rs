@@ -1,0 +1,171 @@
+//! What the market's pallets hold: tasks, models, offers and audits.
+
+use super::View;
+use crate::{
+	error::ReadError,
+	names::{constant, entry, pallet},
+	records::{Audit, Duty, Model, Offer, Phase, Plain, Task, TaskRules, TaskStatus},
+};
+use infergrid_primitives::{
+	AccountBytes, AuditId, Hash, TaskId, audit::Vote, model::Profile, request::Receipt,
+};
+use std::ops::RangeInclusive;
+
+impl View {
+	/// A task, until it is pruned.
+	pub async fn task(&self, task: TaskId) -> Result<Option<Task>, ReadError> {
+		self.get(pallet::TASKS, entry::TASKS, (task,)).await
+	}
+
+	/// What the chain asks of every task.
+	pub fn task_rules(&self) -> Result<TaskRules, ReadError> {
+		Ok(TaskRules {
+			min_fee: self.constant(pallet::TASKS, constant::MIN_FEE)?,
+			min_patience: self.constant(pallet::TASKS, constant::MIN_PATIENCE)?,
+			max_patience: self.constant(pallet::TASKS, constant::MAX_PATIENCE)?,
+			base_window: self.constant(pallet::TASKS, constant::BASE_WINDOW)?,
+			millisecs_per_block: self.constant(pallet::TASKS, constant::MILLISECS_PER_BLOCK)?,
+		})
+	}
+
+	/// Every task that is not pruned.
+	pub async fn tasks(&self) -> Result<Vec<(TaskId, Task)>, ReadError> {
+		self.all(pallet::TASKS, entry::TASKS).await
+	}
+
+	/// The tasks that `miner` has to deliver.
+	pub async fn assigned_to(
+		&self,
+		miner: &AccountBytes,
+	) -> Result<Vec<(TaskId, Task)>, ReadError> {
+		let mut tasks = self.tasks().await?;
+		tasks.retain(|(_, task)| {
+			matches!(&task.status, TaskStatus::Assigned { miner: assigned, .. } if assigned == miner)
+		});
+		Ok(tasks)
+	}
+
+	/// The text of an inline prompt.
+	pub async fn prompt(&self, task: TaskId) -> Result<Option<Vec<u8>>, ReadError> {
+		self.plain(pallet::TASKS, entry::PROMPTS, (task,)).await
+	}
+
+	/// The receipt of a task.
+	pub async fn receipt(&self, task: TaskId) -> Result<Option<Receipt>, ReadError> {
+		self.plain(pallet::TASKS, entry::RECEIPTS, (task,)).await
+	}
+
+	/// A registered profile.
+	pub async fn profile(&self, profile: &Hash) -> Result<Option<Profile>, ReadError> {
+		self.plain(pallet::MODELS, entry::PROFILES, (*profile,))
+			.await
+	}
+
+	/// Every registered profile.
+	pub async fn profiles(&self) -> Result<Vec<(Hash, Profile)>, ReadError> {
+		let profiles = self
+			.all::<Hash, Plain<Profile>>(pallet::MODELS, entry::PROFILES)
+			.await?;
+		Ok(profiles
+			.into_iter()
+			.map(|(id, profile)| (id, profile.0))
+			.collect())
+	}
+
+	/// A registered model.
+	pub async fn model(&self, model: &Hash) -> Result<Option<Model>, ReadError> {
+		self.get(pallet::MODELS, entry::MODELS, (*model,)).await
+	}
+
+	/// The royalties that a creator may ask, in percent of each fee.
+	pub fn royalties(&self) -> Result<RangeInclusive<u8>, ReadError> {
+		let least = self.constant(pallet::MODELS, constant::MIN_ROYALTY)?;
+		let most = self.constant(pallet::MODELS, constant::MAX_ROYALTY)?;
+		Ok(least..=most)
+	}
+
+	/// How many times a profile's reference price an offer may ask.
+	pub fn price_factor(&self) -> Result<u32, ReadError> {
+		self.constant(pallet::MODELS, constant::MAX_PRICE_FACTOR)
+	}
+
+	/// The offers of a profile, by the miner's operator.
+	pub async fn offers(&self, profile: &Hash) -> Result<Vec<(AccountBytes, Offer)>, ReadError> {
+		let offers = self
+			.list::<(Hash, AccountBytes), _, Offer>(pallet::MODELS, entry::OFFERS, (*profile,))
+			.await?;
+		Ok(offers
+			.into_iter()
+			.map(|((_, miner), offer)| (miner, offer))
+			.collect())
+	}
+
+	/// The offer of one miner.
+	pub async fn offer(
+		&self,
+		profile: &Hash,
+		miner: &AccountBytes,
+	) -> Result<Option<Offer>, ReadError> {
+		self.get(pallet::MODELS, entry::OFFERS, (*profile, *miner))
+			.await
+	}
+
+	/// The operators that stand for audits of a profile.
+	pub async fn verifiers(&self, profile: &Hash) -> Result<Vec<AccountBytes>, ReadError> {
+		let verifiers = self
+			.plain(pallet::MODELS, entry::VERIFIERS, (*profile,))
+			.await?;
+		Ok(verifiers.unwrap_or_default())
+	}
+
+	/// An audit, until it is pruned.
+	pub async fn audit(&self, audit: AuditId) -> Result<Option<Audit>, ReadError> {
+		self.get(pallet::AUDITS, entry::AUDITS, (audit,)).await
+	}
+
+	/// Every audit that is not pruned.
+	pub async fn audits(&self) -> Result<Vec<(AuditId, Audit)>, ReadError> {
+		self.all(pallet::AUDITS, entry::AUDITS).await
+	}
+
+	/// The running audits on whose committee `verifier` sits.
+	pub async fn duties(&self, verifier: &AccountBytes) -> Result<Vec<Duty>, ReadError> {
+		let audits = self.audits().await?;
+		Ok(audits
+			.into_iter()
+			.filter_map(|(id, audit)| match &audit.phase {
+				Phase::Committing {
+					round, committee, ..
+				}
+				| Phase::Revealing {
+					round, committee, ..
+				} if committee.contains(verifier) => Some(Duty {
+					audit: id,
+					task: audit.work.task,
+					round: *round,
+				}),
+				_ => None,
+			})
+			.collect())
+	}
+
+	/// The commitment of a verifier's vote.
+	pub async fn commitment(
+		&self,
+		audit: AuditId,
+		verifier: &AccountBytes,
+	) -> Result<Option<Hash>, ReadError> {
+		self.plain(pallet::AUDITS, entry::COMMITMENTS, (audit, *verifier))
+			.await
+	}
+
+	/// A verifier's revealed vote.
+	pub async fn vote(
+		&self,
+		audit: AuditId,
+		verifier: &AccountBytes,
+	) -> Result<Option<Vote>, ReadError> {
+		self.plain(pallet::AUDITS, entry::VOTES, (audit, *verifier))
+			.await
+	}
+}

@@ -1,0 +1,146 @@
+//! What an operator has: worker keys, bonds, money, and what it still owes.
+
+use super::View;
+use crate::{
+	error::ReadError,
+	names::{constant, entry, pallet},
+	records::{Bond, Earnings, Funds, Owed, Phase, Record, TaskStatus},
+};
+use infergrid_primitives::{AccountBytes, Balance, BlockNumber, WorkerKey, market::Role};
+use subxt::{ext::scale_decode::DecodeAsType, utils::Static};
+
+impl View {
+	/// The operator for whom a worker key acts.
+	pub async fn operator_of(&self, worker: &WorkerKey) -> Result<Option<AccountBytes>, ReadError> {
+		self.plain(pallet::STAKING, entry::WORKERS, (*worker,))
+			.await
+	}
+
+	/// A bond.
+	pub async fn bond(
+		&self,
+		role: Role,
+		operator: &AccountBytes,
+	) -> Result<Option<Bond>, ReadError> {
+		self.get(pallet::STAKING, entry::BONDS, (Static(role), *operator))
+			.await
+	}
+
+	/// The least bond that works in a role, in plancks.
+	pub fn minimum_bond(&self, role: Role) -> Result<Balance, ReadError> {
+		let name = match role {
+			Role::Validator => constant::MIN_VALIDATOR_BOND,
+			Role::Miner => constant::MIN_MINER_BOND,
+			Role::Verifier => constant::MIN_VERIFIER_BOND,
+		};
+		self.constant(pallet::STAKING, name)
+	}
+
+	/// The running session.
+	pub async fn session(&self) -> Result<u32, ReadError> {
+		let index = self
+			.plain(pallet::SESSION, entry::CURRENT_INDEX, ())
+			.await?;
+		Ok(index.unwrap_or_default())
+	}
+
+	/// The block at which `session` begins, at the latest: slots without a block let it come earlier.
+	/// None on a chain whose sessions do not tell.
+	pub async fn session_start(&self, session: u32) -> Result<Option<BlockNumber>, ReadError> {
+		let starts: Option<(BlockNumber, BlockNumber)> =
+			self.plain(pallet::BABE, entry::EPOCH_START, ()).await?;
+		let slots: u64 = self.constant(pallet::BABE, constant::EPOCH_DURATION)?;
+		let now = self.session().await?;
+		Ok(starts.map(|(_, start)| {
+			let slots = u64::from(session.saturating_sub(now)).saturating_mul(slots);
+			start.saturating_add(u32::try_from(slots).unwrap_or(u32::MAX))
+		}))
+	}
+
+	/// The worker keys that act for an operator.
+	pub async fn workers_of(&self, operator: &AccountBytes) -> Result<Vec<WorkerKey>, ReadError> {
+		let keys = self
+			.plain(pallet::STAKING, entry::WORKERS_OF, (*operator,))
+			.await?;
+		Ok(keys.unwrap_or_default())
+	}
+
+	/// What an operator must still do. Who stays away until it is due is slashed.
+	pub async fn owed(&self, operator: &AccountBytes) -> Result<Owed, ReadError> {
+		let mut owed = Owed::default();
+		for (id, task) in self.assigned_to(operator).await? {
+			if let TaskStatus::Assigned { window, .. } = task.status {
+				owed.deliveries.push((id, window.due));
+			}
+		}
+		for (id, audit) in self.audits().await? {
+			let (until, committee) = match audit.phase {
+				Phase::Scheduled { .. } => (None, Vec::new()),
+				Phase::Committing {
+					until, committee, ..
+				}
+				| Phase::Revealing {
+					until, committee, ..
+				} => (Some(until), committee),
+				Phase::Escrowed { .. } | Phase::Concluded { .. } => continue,
+			};
+			if audit.work.miner == *operator {
+				owed.openings.push((audit.work.task, until));
+			}
+			if let Some(until) = until.filter(|_| committee.contains(operator)) {
+				owed.votes.push((id, until));
+			}
+		}
+		Ok(owed)
+	}
+
+	/// What an account has earned.
+	pub async fn earnings(&self, account: &AccountBytes) -> Result<Option<Earnings>, ReadError> {
+		self.get(pallet::REWARDS, entry::EARNED, (*account,)).await
+	}
+
+	/// An account's money.
+	pub async fn funds(&self, account: &AccountBytes) -> Result<Funds, ReadError> {
+		Ok(self
+			.account(account)
+			.await?
+			.map_or_else(Funds::default, |account| Funds {
+				free: account.data.free,
+				reserved: account.data.reserved,
+			}))
+	}
+
+	/// The nonce of the account's next extrinsic.
+	pub async fn nonce(&self, account: &AccountBytes) -> Result<u64, ReadError> {
+		Ok(self
+			.account(account)
+			.await?
+			.map_or(0, |account| account.nonce.into()))
+	}
+
+	async fn account(&self, account: &AccountBytes) -> Result<Option<AccountInfo>, ReadError> {
+		self.get(pallet::SYSTEM, entry::ACCOUNT, (*account,)).await
+	}
+}
+
+impl Record for AccountInfo {
+	type Wire = Self;
+
+	fn from_wire(wire: Self) -> Self {
+		wire
+	}
+}
+
+#[derive(DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+struct AccountInfo {
+	nonce: u32,
+	data: AccountData,
+}
+
+#[derive(DecodeAsType)]
+#[decode_as_type(crate_path = "subxt::ext::scale_decode")]
+struct AccountData {
+	free: u128,
+	reserved: u128,
+}
