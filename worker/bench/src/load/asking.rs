@@ -128,7 +128,10 @@ impl Client {
 		tokens: u32,
 		started: Instant,
 	) -> Result<Served, Refused> {
-		let question = format!("Count from {number} upwards, and never stop.");
+		// Asks for a long answer, and for another one than the others do.
+		let question = format!(
+			"Write a very long story of a lighthouse keeper and {number} ships, in twenty chapters, with every detail."
+		);
 		let body = json!({
 			"model": model,
 			"messages": [{"role": "user", "content": question}],
