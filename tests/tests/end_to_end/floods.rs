@@ -38,9 +38,9 @@ const STREAMS: usize = 64;
 /// A silent connection that is not closed by then is given up for a new one.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Between two blows of the same attacker: other grids share this machine's processors.
-const PAUSE: Duration = Duration::from_millis(250);
+const PAUSE: Duration = Duration::from_secs(1);
 /// Pages that post.
-const PAGES: u8 = 64;
+const PAGES: u8 = 128;
 /// Questions that honest clients ask in any case.
 const QUESTIONS: usize = 4;
 const AUDITED: Duration = Duration::from_secs(600);
