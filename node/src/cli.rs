@@ -1,9 +1,27 @@
 //! The command line.
 
+use clap::{Arg, Command};
 use polkadot_sdk::sc_cli;
+
+const CHAIN_HELP: &str = "Chain to be part of: dev, local, or the path of a chain specification";
+
+fn chain_help(chain: Arg) -> Arg {
+	chain.help(CHAIN_HELP).long_help(CHAIN_HELP)
+}
+
+fn with_chain_help(command: Command) -> Command {
+	let named = |command: &Command| command.get_arguments().any(|arg| arg.get_id() == "chain");
+	if named(&command) {
+		command.mut_arg("chain", chain_help)
+	} else {
+		command
+	}
+}
 
 /// Arguments of the binary: a subcommand, or those of a running node.
 #[derive(Debug, clap::Parser)]
+// The library's own help names a chain that there is not.
+#[command(mut_arg("chain", chain_help), mut_subcommands(with_chain_help))]
 pub(crate) struct Cli {
 	#[command(subcommand)]
 	pub(crate) subcommand: Option<Subcommand>,

@@ -13,7 +13,7 @@ use polkadot_sdk::{
 	sc_service::ChainSpec,
 	*,
 };
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 impl SubstrateCli for Cli {
 	fn impl_name() -> String {
@@ -44,7 +44,14 @@ impl SubstrateCli for Cli {
 		Ok(match id {
 			"dev" => Box::new(chain_spec::development()?),
 			"" | "local" => Box::new(chain_spec::local()?),
-			path => Box::new(chain_spec::ChainSpec::from_json_file(PathBuf::from(path))?),
+			path if Path::new(path).exists() => {
+				Box::new(chain_spec::ChainSpec::from_json_file(PathBuf::from(path))?)
+			}
+			unknown => {
+				return Err(format!(
+					"there is no chain and no file `{unknown}`: give dev, local, or the path of a chain specification"
+				));
+			}
 		})
 	}
 }

@@ -1,7 +1,12 @@
-//! The data directories of workers that run.
+//! What programs refuse at their start: the data directory of a worker that runs, a chain that there is
+//! not.
 
 use anyhow::{Context, Result, ensure};
-use infergrid_tests::{demo_model, grid::Grid, process::worker};
+use infergrid_tests::{
+	demo_model,
+	grid::Grid,
+	process::{node, worker},
+};
 use std::{fs, path::Path, process::Stdio};
 use tokio::process::Command;
 
@@ -20,6 +25,21 @@ pub(crate) async fn refuse(grid: &Grid) -> Result<()> {
 		}
 	}
 	ensure!(tried > 2, "only {tried} directories of workers were found");
+	refuses_an_unknown_chain().await
+}
+
+async fn refuses_an_unknown_chain() -> Result<()> {
+	let output = Command::new(node()?)
+		.args(["--chain", "staging", "--tmp"])
+		.stdin(Stdio::null())
+		.kill_on_drop(true)
+		.output()
+		.await?;
+	let told = String::from_utf8_lossy(&output.stderr);
+	ensure!(
+		!output.status.success() && told.contains("give dev, local, or the path"),
+		"{told}"
+	);
 	Ok(())
 }
 
