@@ -4,7 +4,7 @@ use crate::{CheckpointError, files, python, tokens::TokenizerConfig};
 use chrono::{DateTime, format::StrftimeItems};
 use minijinja::{Environment, Error, ErrorKind, Value, syntax::SyntaxConfig};
 use serde::Serialize;
-use std::{fmt, io, path::Path};
+use std::{collections::BTreeMap, fmt, io, path::Path};
 
 /// Instructions a template may take: a thousand messages need about a tenth.
 const FUEL: u64 = 2_000_000;
@@ -66,7 +66,7 @@ pub enum TemplateError {
 pub struct ChatTemplate {
 	environment: Environment<'static>,
 	source: String,
-	tokens: Vec<(&'static str, String)>,
+	tokens: BTreeMap<String, String>,
 }
 
 impl fmt::Debug for ChatTemplate {
@@ -97,14 +97,14 @@ impl ChatTemplate {
 			None => config.chat_template.clone(),
 		};
 		Ok(source
-			.map(|source| Self::compile(source, config.tokens.clone()))
+			.map(|source| Self::compile(source, config.names()))
 			.transpose()?)
 	}
 
 	/// Compiles `source`; `tokens` are variables the template sees, such as `bos_token`.
 	pub fn compile(
 		source: String,
-		tokens: Vec<(&'static str, String)>,
+		tokens: BTreeMap<String, String>,
 	) -> Result<Self, TemplateError> {
 		let mut environment = Environment::new();
 		let syntax = SyntaxConfig::builder()
@@ -160,7 +160,7 @@ impl ChatTemplate {
 		let mut variables: Vec<(&str, Value)> = self
 			.tokens
 			.iter()
-			.map(|(name, token)| (*name, Value::from(token.as_str())))
+			.map(|(name, token)| (name.as_str(), Value::from(token.as_str())))
 			.collect();
 		let message = |message: &ChatMessage| {
 			Value::from_pairs([
