@@ -156,6 +156,40 @@ fn the_file_goes_before_the_configuration() {
 }
 
 #[test]
+fn a_template_of_what_is_not_there_is_refused_when_it_is_read() {
+	let directory = tempfile::tempdir().unwrap();
+	let read = |template: &str| {
+		fs::write(directory.path().join("chat_template.jinja"), template).unwrap();
+		let read = ChatTemplate::read(directory.path(), &Default::default());
+		read.map(drop).map_err(|error| error.to_string())
+	};
+	for (template, part) in [
+		("{{ messages | nope }}", "nope"),
+		("{{ messages[0].content is nope }}", "nope"),
+		("{{ nope() }}", "nope"),
+		(
+			"{% macro m() %}{{ 'a'.nope() }}{% endmacro %}{{ m() }}",
+			"nope",
+		),
+		("{% nope %}", "nope"),
+		("{% block b %}{{ 1 | nope }}{% endblock %}", "nope"),
+	] {
+		let message = read(template).unwrap_err();
+		assert!(message.contains(part), "{message}");
+		assert!(message.contains("chat_template.jinja"), "{message}");
+	}
+	for template in [
+		"{{ raise_exception('a system message comes first') }}",
+		"{% if messages | length > 1 %}{{ 1 | nope }}{% endif %}",
+		"{{ messages[1].content }}",
+		"{{ messages[1].content + 1 }}",
+		"{{ strftime_now('%d %b %Y') }}",
+	] {
+		assert_eq!(read(template), Ok(()), "{template}");
+	}
+}
+
+#[test]
 fn texts_that_messages_format_end() {
 	let template = "{{ messages[0].content.format(1) }}{{ messages[0].content % 1 }}";
 	let template = ChatTemplate::compile(template.into(), BTreeMap::new()).unwrap();
