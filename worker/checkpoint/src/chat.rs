@@ -4,7 +4,7 @@ use crate::{CheckpointError, files, python, tokens::TokenizerConfig};
 use chrono::{DateTime, format::StrftimeItems};
 use minijinja::{Environment, Error, ErrorKind, Value, syntax::SyntaxConfig};
 use serde::Serialize;
-use std::{fmt, io, path::Path};
+use std::{collections::BTreeMap, fmt, io, path::Path};
 
 /// Instructions a template may take: a thousand messages need about a tenth.
 const FUEL: u64 = 2_000_000;
@@ -52,8 +52,17 @@ impl Default for RenderOptions {
 #[non_exhaustive]
 pub enum TemplateError {
 	/// The template is not Jinja that this program knows.
-	#[error("the chat template does not compile: {0:#}")]
+	#[error(
+		"the chat template does not compile: {0:#}; put another one into chat_template.jinja, or report \
+		 this one if transformers takes it"
+	)]
 	Compile(#[source] Error),
+	/// The template needs a filter, a test, a function or a method that this program does not have.
+	#[error(
+		"the chat template cannot be used: {0:#}; put another one into chat_template.jinja, or report \
+		 this one if transformers takes it"
+	)]
+	Lacking(#[source] Error),
 	/// The template refused the conversation, in its own words.
 	#[error("the chat template refuses the conversation: {0}")]
 	Refused(String),
@@ -66,7 +75,7 @@ pub enum TemplateError {
 pub struct ChatTemplate {
 	environment: Environment<'static>,
 	source: String,
-	tokens: Vec<(&'static str, String)>,
+	tokens: BTreeMap<String, String>,
 }
 
 impl fmt::Debug for ChatTemplate {
@@ -96,15 +105,33 @@ impl ChatTemplate {
 			}
 			None => config.chat_template.clone(),
 		};
-		Ok(source
-			.map(|source| Self::compile(source, config.tokens.clone()))
-			.transpose()?)
+		let Some(source) = source else {
+			return Ok(None);
+		};
+		let template = Self::compile(source, config.names())?;
+		template.try_out()?;
+		Ok(Some(template))
+	}
+
+	/// An error if the template is made of what this program lacks, which every conversation would meet.
+	/// Others may be refused: a template need not like this one.
+	fn try_out(&self) -> Result<(), TemplateError> {
+		let message = ChatMessage {
+			role: "user".into(),
+			content: "Hello".into(),
+		};
+		match self.render(&[message], &RenderOptions::default()) {
+			Err(TemplateError::Render(error)) if is_lacking(&error) => {
+				Err(TemplateError::Lacking(error))
+			}
+			_ => Ok(()),
+		}
 	}
 
 	/// Compiles `source`; `tokens` are variables the template sees, such as `bos_token`.
 	pub fn compile(
 		source: String,
-		tokens: Vec<(&'static str, String)>,
+		tokens: BTreeMap<String, String>,
 	) -> Result<Self, TemplateError> {
 		let mut environment = Environment::new();
 		let syntax = SyntaxConfig::builder()
@@ -160,7 +187,7 @@ impl ChatTemplate {
 		let mut variables: Vec<(&str, Value)> = self
 			.tokens
 			.iter()
-			.map(|(name, token)| (*name, Value::from(token.as_str())))
+			.map(|(name, token)| (name.as_str(), Value::from(token.as_str())))
 			.collect();
 		let message = |message: &ChatMessage| {
 			Value::from_pairs([
@@ -199,6 +226,18 @@ impl ChatTemplate {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Raised(String);
+
+fn is_lacking(error: &Error) -> bool {
+	let is_unknown = matches!(
+		error.kind(),
+		ErrorKind::UnknownFilter
+			| ErrorKind::UnknownTest
+			| ErrorKind::UnknownFunction
+			| ErrorKind::UnknownMethod
+	);
+	let cause = std::error::Error::source(error).and_then(|cause| cause.downcast_ref());
+	is_unknown || cause.is_some_and(is_lacking)
+}
 
 fn refused_or_failed(error: Error) -> TemplateError {
 	let mut source = std::error::Error::source(&error);

@@ -9,11 +9,9 @@ fn message(role: &str, content: &str) -> ChatMessage {
 }
 
 fn render(source: &str, messages: &[ChatMessage], options: &RenderOptions) -> String {
-	let tokens = vec![
-		("bos_token", "<s>".to_owned()),
-		("eos_token", "</s>".to_owned()),
-	];
-	ChatTemplate::compile(source.into(), tokens)
+	let tokens = [("bos_token", "<s>"), ("eos_token", "</s>")];
+	let tokens = tokens.map(|(name, token)| (name.to_owned(), token.to_owned()));
+	ChatTemplate::compile(source.into(), tokens.into())
 		.unwrap()
 		.render(messages, options)
 		.unwrap()
@@ -99,7 +97,7 @@ fn python_methods_and_loop_controls_work() {
 fn a_refusal_is_told_in_the_templates_words() {
 	let template = ChatTemplate::compile(
 		"{% if messages | length > 1 %}{{ raise_exception('one at a time') }}{% endif %}".into(),
-		Vec::new(),
+		BTreeMap::new(),
 	)
 	.unwrap();
 	let messages = [message("user", "a"), message("user", "b")];
@@ -115,12 +113,12 @@ fn a_template_cannot_run_or_write_without_end() {
 		"{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
 		"{% for a in range(9000) %}{{ 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' * 100 }}{% endfor %}",
 	] {
-		let template = ChatTemplate::compile(source.into(), Vec::new()).unwrap();
+		let template = ChatTemplate::compile(source.into(), BTreeMap::new()).unwrap();
 		let error = template.render(&[], &RenderOptions::default()).unwrap_err();
 		assert!(matches!(error, TemplateError::Render(_)), "{error}");
 	}
 	assert!(matches!(
-		ChatTemplate::compile("{% if %}".into(), Vec::new()),
+		ChatTemplate::compile("{% if %}".into(), BTreeMap::new()),
 		Err(TemplateError::Compile(_))
 	));
 }
@@ -129,7 +127,7 @@ fn a_template_cannot_run_or_write_without_end() {
 fn the_file_goes_before_the_configuration() {
 	let directory = tempfile::tempdir().unwrap();
 	let read = || {
-		let config = crate::tokens::read(directory.path()).unwrap();
+		let config = crate::tokens::read(directory.path(), crate::Family::Llama).unwrap();
 		let template = ChatTemplate::read(directory.path(), &config).unwrap()?;
 		Some(template.render(&[], &RenderOptions::default()).unwrap())
 	};
@@ -155,4 +153,54 @@ fn the_file_goes_before_the_configuration() {
 	)
 	.unwrap();
 	assert_eq!(read().as_deref(), Some("in file<e>"));
+}
+
+#[test]
+fn a_template_of_what_is_not_there_is_refused_when_it_is_read() {
+	let directory = tempfile::tempdir().unwrap();
+	let read = |template: &str| {
+		fs::write(directory.path().join("chat_template.jinja"), template).unwrap();
+		let read = ChatTemplate::read(directory.path(), &Default::default());
+		read.map(drop).map_err(|error| error.to_string())
+	};
+	for (template, part) in [
+		("{{ messages | nope }}", "nope"),
+		("{{ messages[0].content is nope }}", "nope"),
+		("{{ nope() }}", "nope"),
+		(
+			"{% macro m() %}{{ 'a'.nope() }}{% endmacro %}{{ m() }}",
+			"nope",
+		),
+		("{% nope %}", "nope"),
+		("{% block b %}{{ 1 | nope }}{% endblock %}", "nope"),
+	] {
+		let message = read(template).unwrap_err();
+		assert!(message.contains(part), "{message}");
+		assert!(message.contains("chat_template.jinja"), "{message}");
+	}
+	for template in [
+		"{{ raise_exception('a system message comes first') }}",
+		"{% if messages | length > 1 %}{{ 1 | nope }}{% endif %}",
+		"{{ messages[1].content }}",
+		"{{ messages[1].content + 1 }}",
+		"{{ strftime_now('%d %b %Y') }}",
+	] {
+		assert_eq!(read(template), Ok(()), "{template}");
+	}
+}
+
+#[test]
+fn texts_that_messages_format_end() {
+	let template = "{{ messages[0].content.format(1) }}{{ messages[0].content % 1 }}";
+	let template = ChatTemplate::compile(template.into(), BTreeMap::new()).unwrap();
+	for text in [
+		format!("{}{}", "{:".repeat(100_000), "}".repeat(100_000)),
+		"{:99999999}".into(),
+		"%99999999d".into(),
+		"%*d".repeat(100_000),
+	] {
+		let messages = [message("user", &text)];
+		let rendered = template.render(&messages, &RenderOptions::default());
+		assert!(matches!(rendered, Err(TemplateError::Render(_))));
+	}
 }

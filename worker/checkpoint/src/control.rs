@@ -53,7 +53,7 @@ impl Guard {
 		let literals = literals(template.source());
 		let mut controls: HashMap<char, Vec<Control>> = HashMap::new();
 		for (id, token) in tokenizer.added() {
-			let surely = token.special || ends.contains(&id);
+			let surely = tokenizer.is_control(id) || ends.contains(&id);
 			// Words and runs of blanks are added tokens too.
 			let is_markup = token.content.trim() == token.content
 				&& token.content.contains(|c: char| !c.is_alphanumeric());

@@ -16,6 +16,10 @@
 //!   gives it.
 //! - A tensor that the architecture has no place for is refused, where `transformers` warns and leaves it
 //!   out; so are values that are not finite.
+//! - How text is cut is what tokenizer.json says, but for `add_prefix_space` of classes that look at it.
+//!   Version 5 of `transformers` makes that anew from some classes: from `LlamaTokenizer` by its flag
+//!   `legacy`, from `Qwen2Tokenizer` and `GPT2Tokenizer` by their own rules. Version 4 followed the file.
+//! - A name for a token that the tokenizer does not have adds none to it.
 //! - Answers end at the ids of `generation_config.json`, else of `config.json`, and at the tokenizer's own
 //!   end token, as vLLM has it.
 //! - Linear scaling of the rotary embedding multiplies the context.
@@ -87,15 +91,11 @@ impl Checkpoint {
 			mut eos,
 			sampling,
 		} = config::read(directory)?;
-		let tokenizer_config = tokens::read(directory)?;
+		let tokenizer_config = tokens::read(directory, config.family)?;
 		let tokenizer = Tokenizer::read(directory, &tokenizer_config)?;
-		let own_end = tokenizer.as_ref().and_then(|tokenizer| {
-			let (_, end) = tokenizer_config
-				.tokens
-				.iter()
-				.find(|(name, _)| *name == "eos_token")?;
-			tokenizer.id(end)
-		});
+		let own_end = tokenizer
+			.as_ref()
+			.and_then(|tokenizer| tokenizer.id(tokenizer_config.names().get("eos_token")?));
 		eos.extend(own_end.filter(|id| (*id as usize) < config.vocab_size));
 		eos.sort_unstable();
 		eos.dedup();

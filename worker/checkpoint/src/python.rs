@@ -1,52 +1,41 @@
 //! What chat templates take for granted of Python, of Jinja there, and of `transformers`.
 
 mod filters;
+mod format;
 mod json;
 mod methods;
+mod numbers;
+mod source;
 mod text;
+mod web;
+mod wrap;
+
+pub(crate) use source::source;
 
 use minijinja::{
-	Environment, Error, ErrorKind, State, Value,
+	AutoEscape, Environment, Error, ErrorKind, State, Value,
 	value::{Kwargs, Rest, ValueKind},
 };
-
-/// A template's source as Jinja reads it: line ends are one character, and the tags with which
-/// `transformers` marks what an assistant says open a scope and mean nothing else.
-pub(crate) fn source(text: &str) -> String {
-	let lines = text.replace("\r\n", "\n").replace('\r', "\n");
-	let mut out = String::with_capacity(lines.len());
-	let mut rest = lines.as_str();
-	while let Some(at) = rest.find("{%") {
-		let (before, tag) = rest.split_at(at);
-		out.push_str(before);
-		let Some(end) = tag.find("%}") else {
-			rest = tag;
-			break;
-		};
-		let inside = &tag[2..end];
-		let word = inside.trim_matches(|c: char| c.is_whitespace() || c == '-' || c == '+');
-		let replaced = match word {
-			"generation" => inside.replacen("generation", "with", 1),
-			"endgeneration" => inside.replacen("endgeneration", "endwith", 1),
-			_ => inside.to_owned(),
-		};
-		out.extend(["{%", &replaced, "%}"]);
-		rest = &tag[end + 2..];
-	}
-	out.push_str(rest);
-	out
-}
 
 /// Makes output, filters, tests and methods behave as in Python.
 pub(crate) fn install(environment: &mut Environment<'static>) {
 	minijinja_contrib::add_to_environment(environment);
-	environment.set_formatter(|out, _: &mut State, value| {
-		out.write_str(&text::str(value))
+	environment.set_formatter(|out, state: &mut State, value| {
+		let text = text::str(value);
+		let text = match state.auto_escape() {
+			AutoEscape::Html if !value.is_safe() => web::escaped(&text),
+			_ => text,
+		};
+		out.write_str(&text)
 			.map_err(|_| Error::from(ErrorKind::WriteFailure))
 	});
 	environment.set_unknown_method_callback(methods::call);
 	environment.add_filter("tojson", json::tojson);
 	filters::install(environment);
+	numbers::install(environment);
+	web::install(environment);
+	// There is always one, though only its blocks can be asked for.
+	environment.add_global("self", Value::from_pairs::<_, Value, Value>([]));
 	environment.add_test("sequence", |value: &Value| {
 		matches!(
 			value.kind(),
@@ -59,9 +48,20 @@ pub(crate) fn install(environment: &mut Environment<'static>) {
 			ValueKind::String | ValueKind::Seq | ValueKind::Map | ValueKind::Iterable
 		)
 	});
+	environment.add_test("callable", |value: &Value| {
+		matches!(value.kind(), ValueKind::Plain | ValueKind::Undefined)
+			|| is_library_object(value, &["Loop", "Macro"])
+	});
 	environment.add_test("number", |value: &Value| {
 		matches!(value.kind(), ValueKind::Number | ValueKind::Bool)
 	});
+}
+
+/// Whether `value` is an object of the library's, of one of the types `names`, which it does not export.
+fn is_library_object(value: &Value, names: &[&str]) -> bool {
+	let name = value.as_object().map(|object| object.type_name());
+	let last = name.and_then(|name| name.rsplit("::").next());
+	last.is_some_and(|last| names.contains(&last))
 }
 
 /// The arguments of a call, each of which may be given by its place or by its name.
@@ -71,12 +71,19 @@ struct Arguments {
 }
 
 impl Arguments {
-	/// The argument `name`, which is the one at `place`; none where it is left out or none.
+	/// The argument `name`, which is the one at `place`.
+	fn raw(&self, place: usize, name: &str) -> Result<Option<Value>, Error> {
+		let named = match self.names.has(name) {
+			true => Some(self.names.get(name)?),
+			false => None,
+		};
+		Ok(named.or_else(|| self.places.get(place).cloned()))
+	}
+
+	/// As [`Self::raw`]; none where it is none.
 	fn get(&self, place: usize, name: &str) -> Result<Option<Value>, Error> {
-		let named: Option<Value> = self.names.get(name)?;
-		Ok(named
-			.or_else(|| self.places.get(place).cloned())
-			.filter(|value| !value.is_none() && !value.is_undefined()))
+		let given = self.raw(place, name)?;
+		Ok(given.filter(|value| !value.is_none() && !value.is_undefined()))
 	}
 
 	fn flag(&self, place: usize, name: &str) -> Result<bool, Error> {

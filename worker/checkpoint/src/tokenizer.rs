@@ -3,7 +3,7 @@
 use crate::{CheckpointError, TextStream, files, tokens::TokenizerConfig};
 use infergrid_primitives::TokenId;
 use std::{collections::HashSet, fmt, path::Path, sync::Arc};
-use tokenizers::AddedToken;
+use tokenizers::{AddedToken, pre_tokenizers::PreTokenizerWrapper};
 
 /// Text could not be turned into token ids, or back.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +37,8 @@ struct Inner {
 	tokenizer: tokenizers::Tokenizer,
 	/// Ids that show nothing.
 	special: HashSet<TokenId>,
+	/// Ids that are said to be special, whether or not they show something.
+	controls: HashSet<TokenId>,
 }
 
 impl fmt::Debug for Tokenizer {
@@ -57,31 +59,39 @@ impl Tokenizer {
 		let Some(bytes) = files::read(&path, files::TOKENIZER_LIMIT)? else {
 			return Ok(None);
 		};
+		let failed = |reason: String| TokenizerError::Load {
+			path: path.display().to_string(),
+			reason,
+		};
 		let mut tokenizer =
-			tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| TokenizerError::Load {
-				path: path.display().to_string(),
-				reason: error.to_string(),
-			})?;
+			tokenizers::Tokenizer::from_bytes(bytes).map_err(|error| failed(error.to_string()))?;
 		// Prompts are never cut or filled up behind the caller's back.
 		tokenizer.with_padding(None);
 		tokenizer
 			.with_truncation(None)
-			.map_err(|error| TokenizerError::Load {
-				path: path.display().to_string(),
-				reason: error.to_string(),
-			})?;
-		config
-			.add_tokens(&mut tokenizer)
-			.map_err(|reason| TokenizerError::Load {
-				path: path.display().to_string(),
-				reason,
-			})?;
+			.map_err(|error| failed(error.to_string()))?;
+		if let Some(flag) = config.prefix_space {
+			let changed = tokenizer
+				.get_pre_tokenizer()
+				.map(|from| changed(from, "add_prefix_space", |value| *value = flag.into()));
+			tokenizer.with_pre_tokenizer(changed);
+		}
+		config.add_tokens(&mut tokenizer).map_err(failed)?;
+		let vocabulary = tokenizer.get_added_vocabulary();
 		let special = tokenizer
 			.get_added_tokens_decoder()
 			.into_iter()
-			.filter_map(|(id, token)| token.special.then_some(id))
+			.filter_map(|(id, token)| vocabulary.is_special_token(&token.content).then_some(id))
 			.collect();
-		Ok(Some(Self(Arc::new(Inner { tokenizer, special }))))
+		let controls = config
+			.special()
+			.filter_map(|token| tokenizer.token_to_id(&token.content))
+			.collect();
+		Ok(Some(Self(Arc::new(Inner {
+			tokenizer,
+			special,
+			controls,
+		}))))
 	}
 
 	pub(crate) fn inner(&self) -> &tokenizers::Tokenizer {
@@ -96,6 +106,11 @@ impl Tokenizer {
 			.into_iter()
 			.filter(|(_, token)| !token.content.is_empty())
 			.collect()
+	}
+
+	/// Whether `id` is no text, whatever it shows.
+	pub(crate) fn is_control(&self, id: TokenId) -> bool {
+		self.is_special(id) || self.0.controls.contains(&id)
 	}
 
 	/// Whether `id` shows nothing in a text.
@@ -139,6 +154,33 @@ impl Tokenizer {
 	pub fn stream(&self) -> TextStream {
 		TextStream::new(self.clone())
 	}
+}
+
+/// `from` with all its fields `name` changed, which the library offers in JSON only.
+pub(crate) fn changed(
+	from: &PreTokenizerWrapper,
+	name: &str,
+	change: impl Fn(&mut serde_json::Value),
+) -> PreTokenizerWrapper {
+	fn walk(value: &mut serde_json::Value, name: &str, change: &dyn Fn(&mut serde_json::Value)) {
+		match value {
+			serde_json::Value::Object(fields) => {
+				fields.get_mut(name).into_iter().for_each(change);
+				fields
+					.values_mut()
+					.for_each(|value| walk(value, name, change));
+			}
+			serde_json::Value::Array(items) => {
+				items.iter_mut().for_each(|item| walk(item, name, change));
+			}
+			_ => {}
+		}
+	}
+	let changed = serde_json::to_value(from).and_then(|mut value| {
+		walk(&mut value, name, &change);
+		serde_json::from_value(value)
+	});
+	changed.unwrap_or_else(|_| from.clone())
 }
 
 #[cfg(test)]

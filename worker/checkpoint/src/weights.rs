@@ -53,6 +53,19 @@ pub enum WeightsError {
 	/// The index names a file outside the directory.
 	#[error("{}: shard name {name:?} must be a plain file name", path.display())]
 	ShardName { path: PathBuf, name: String },
+	/// The names have a prefix that whatever was around the model when it was saved has put there.
+	#[error(
+		"{} has {found} in the place of {name}: its weights were saved together with a wrapper (of \
+		 training, compiling or adapting) whose prefix is {prefix}; save the model inside it, merged if it \
+		 is an adapter's, or take that prefix off all names",
+		directory.display()
+	)]
+	Wrapped {
+		directory: PathBuf,
+		prefix: String,
+		found: String,
+		name: String,
+	},
 	/// A tensor that the architecture needs is absent.
 	#[error("tensor {name} is missing from {}; the checkpoint is incomplete", directory.display())]
 	NoTensor { directory: PathBuf, name: String },
@@ -274,7 +287,28 @@ impl Weights {
 		Ok(())
 	}
 
+	/// What stands before the name `name`, or before its form in a bare decoder, and the whole of that.
+	fn wrapper_of(&self, name: &str) -> Option<(&str, &str)> {
+		if self.tensors.keys().any(|name| name.starts_with(DECODER)) {
+			return None;
+		}
+		let bare = format!(".{}", name.strip_prefix(DECODER).unwrap_or(name));
+		let prefix = |found: &String| found.strip_suffix(&bare).map(str::len);
+		let wrapped = self.tensors.keys().filter(|found| prefix(found).is_some());
+		let found = wrapped.min()?;
+		let prefix = &found[..=prefix(found)?];
+		Some((prefix.strip_suffix(DECODER).unwrap_or(prefix), found))
+	}
+
 	fn no_tensor(&self, name: &str) -> WeightsError {
+		if let Some((prefix, found)) = self.wrapper_of(name) {
+			return WeightsError::Wrapped {
+				directory: self.directory.clone(),
+				prefix: prefix.to_owned(),
+				found: found.to_owned(),
+				name: name.to_owned(),
+			};
+		}
 		let file = self.layout.file_of(name);
 		match file.filter(|file| !self.layout.files.contains(file)) {
 			Some(file) => WeightsError::NoFile {

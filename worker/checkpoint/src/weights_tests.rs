@@ -234,6 +234,33 @@ fn a_tied_flag_holds_unless_two_matrices_differ() {
 }
 
 #[test]
+fn a_wrapper_that_was_saved_with_the_model_is_named() {
+	let directory = tempfile::tempdir().unwrap();
+	let path = directory.path().join("model.safetensors");
+	for (prefix, decoder) in [
+		("module.", "model."),
+		("_orig_mod.", "model."),
+		("base_model.model.", "model."),
+		("module._orig_mod.", ""),
+	] {
+		let wrapped = format!("{prefix}{decoder}embed_tokens.weight");
+		write(&path, &[(&wrapped, Dtype::F32, &[2])]);
+		let weights = Weights::open(directory.path()).unwrap();
+		let message = weights.tensor(EMBEDDING, &[2]).unwrap_err().to_string();
+		assert!(
+			message.contains(&format!("whose prefix is {prefix};")),
+			"{message}"
+		);
+	}
+	write(&path, &[("model.norm.weight", Dtype::F32, &[2])]);
+	let weights = Weights::open(directory.path()).unwrap();
+	assert!(matches!(
+		weights.tensor("model.layers.0.mlp.up_proj.weight", &[2]),
+		Err(WeightsError::NoTensor { .. })
+	));
+}
+
+#[test]
 fn other_forms_of_weights_are_named() {
 	let directory = tempfile::tempdir().unwrap();
 	fs::write(directory.path().join("pytorch_model.bin"), b"x").unwrap();

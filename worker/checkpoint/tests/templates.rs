@@ -60,7 +60,6 @@ fn render(
 	conversation: &Conversation,
 	tokens: &BTreeMap<String, String>,
 ) -> Result<String, TemplateError> {
-	let tokens = ["bos_token", "eos_token", "unk_token"].map(|name| (name, tokens[name].clone()));
 	let messages: Vec<_> = conversation
 		.messages
 		.iter()
@@ -74,7 +73,7 @@ fn render(
 		now: Some(NOW),
 		..RenderOptions::default()
 	};
-	ChatTemplate::compile(template.into(), tokens.to_vec())?.render(&messages, &options)
+	ChatTemplate::compile(template.into(), tokens.clone())?.render(&messages, &options)
 }
 
 /// One line for each difference.

@@ -10,7 +10,8 @@
 use infergrid_checkpoint::{ChatMessage, Checkpoint, RenderOptions};
 use infergrid_primitives::TokenId;
 use serde::Deserialize;
-use std::{fs, path::PathBuf};
+use serde_json::Value;
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
 const FOLDERS: [&str; 5] = [
 	"added-beside",
@@ -43,10 +44,38 @@ struct Message {
 	content: String,
 }
 
-fn open(name: &str) -> (Checkpoint, Chats) {
-	let directory = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap())
+/// What files beside a tokenizer.json say, and what becomes of it.
+#[derive(Deserialize)]
+struct Table {
+	template: String,
+	rows: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+struct Row {
+	name: String,
+	files: BTreeMap<String, Value>,
+	/// What tokenizer.json says of a blank before the text.
+	blank: bool,
+	chats: Vec<Spelled>,
+	eos: TokenId,
+}
+
+#[derive(Deserialize)]
+struct Spelled {
+	content: String,
+	ids: Vec<TokenId>,
+	text: String,
+}
+
+fn folder(name: &str) -> PathBuf {
+	PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap())
 		.join("tests/tokenizers")
-		.join(name);
+		.join(name)
+}
+
+fn open(name: &str) -> (Checkpoint, Chats) {
+	let directory = folder(name);
 	let chats = fs::read(directory.join("chats.json")).unwrap();
 	(
 		Checkpoint::open(directory).unwrap(),
@@ -119,4 +148,49 @@ fn streamed_and_whole_text_are_the_same() {
 			assert_eq!(text, chat.text, "{name}");
 		}
 	}
+}
+
+#[test]
+fn files_beside_it_say_the_same_of_tokens() {
+	let table: Table = serde_json::from_str(include_str!("tokenizers/beside.json")).unwrap();
+	let base = folder("byte-level");
+	let mut differences = Vec::new();
+	for row in table.rows {
+		let directory = tempfile::tempdir().unwrap();
+		let write =
+			|name: &str, text: String| fs::write(directory.path().join(name), text).unwrap();
+		let text = fs::read_to_string(base.join("tokenizer.json")).unwrap();
+		let mut tokenizer: Value = serde_json::from_str(&text).unwrap();
+		tokenizer["pre_tokenizer"]["add_prefix_space"] = row.blank.into();
+		write("tokenizer.json", tokenizer.to_string());
+		write("chat_template.jinja", table.template.clone());
+		fs::copy(
+			base.join("config.json"),
+			directory.path().join("config.json"),
+		)
+		.unwrap();
+		for (name, value) in &row.files {
+			write(name, value.to_string());
+		}
+		let checkpoint = Checkpoint::open(directory.path()).unwrap();
+		let options = RenderOptions {
+			allow_control_tokens: true,
+			..RenderOptions::default()
+		};
+		for chat in &row.chats {
+			let message = ChatMessage {
+				role: "user".into(),
+				content: chat.content.clone(),
+			};
+			let ids = checkpoint.encode_chat(&[message], &options).unwrap();
+			let text = checkpoint.tokenizer().unwrap().decode(&chat.ids).unwrap();
+			if (&ids, &text, &checkpoint.eos) != (&chat.ids, &chat.text, &vec![row.eos]) {
+				differences.push(format!(
+					"{}:\n  gives {ids:?} {text:?} {:?}\n  not   {:?} {:?} [{}]",
+					row.name, checkpoint.eos, chat.ids, chat.text, row.eos
+				));
+			}
+		}
+	}
+	assert!(differences.is_empty(), "{}", differences.join("\n"));
 }

@@ -218,10 +218,11 @@ impl From<OrderError> for ApiError {
 		let kind = match &error {
 			OrderError::NoMiner | OrderError::NotTaken => Kind::NoMiner,
 			OrderError::TooDear { .. } => Kind::MaxFee,
-			OrderError::Busy { .. } => Kind::Busy,
+			OrderError::Busy { .. } | OrderError::Full { .. } => Kind::Busy,
 			OrderError::Funds => Kind::Funds,
 			OrderError::ChainUnavailable
 			| OrderError::Refused(_)
+			| OrderError::Closing { .. }
 			| OrderError::Stopping
 			| OrderError::Unrecorded => Kind::Unavailable,
 			OrderError::CalledOff
@@ -240,7 +241,10 @@ impl From<OrderError> for ApiError {
 		let remedy = match &error {
 			OrderError::NoMiner | OrderError::NotTaken | OrderError::NotDelivered => "Try again.",
 			OrderError::TooDear { .. } => "Raise `infergrid.max_fee`, or ask for fewer tokens.",
-			OrderError::Busy { .. } | OrderError::ChainUnavailable => "Try again later.",
+			OrderError::Busy { .. }
+			| OrderError::Full { .. }
+			| OrderError::Closing { .. }
+			| OrderError::ChainUnavailable => "Try again later.",
 			OrderError::Funds => "The gateway's operator must top its account up.",
 			OrderError::Unrecorded => "The gateway's operator must look at its disk.",
 			OrderError::TimedOut | OrderError::Stopping | OrderError::BrokenOff => {
@@ -255,7 +259,9 @@ impl From<OrderError> for ApiError {
 		let message = format!("{message}. {money} {remedy}");
 		Self {
 			retry: match &error {
-				OrderError::Busy { retry_after } => Retry::After(*retry_after),
+				OrderError::Busy { retry_after }
+				| OrderError::Full { retry_after }
+				| OrderError::Closing { retry_after } => Retry::After(*retry_after),
 				OrderError::TooDear { .. } | OrderError::Funds => Retry::Never,
 				error if error.money() == Money::Held => Retry::Never,
 				OrderError::NoMiner => Retry::After(Duration::from_secs(30)),

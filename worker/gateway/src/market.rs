@@ -150,6 +150,18 @@ pub enum OrderError {
 		/// When there is likely to be room.
 		retry_after: Duration,
 	},
+	/// The gateway has as many requests as it takes, whoever serves them.
+	#[error("this gateway has as many requests as it takes")]
+	Full {
+		/// When there is likely to be room.
+		retry_after: Duration,
+	},
+	/// The gateway is about to stop.
+	#[error("this gateway is stopping and takes no requests")]
+	Closing {
+		/// When it is likely to be back.
+		retry_after: Duration,
+	},
 	/// The gateway cannot pay.
 	#[error("the gateway's account cannot pay for this request")]
 	Funds,
@@ -198,6 +210,8 @@ impl OrderError {
 			Self::NoMiner
 			| Self::TooDear { .. }
 			| Self::Busy { .. }
+			| Self::Full { .. }
+			| Self::Closing { .. }
 			| Self::Funds
 			| Self::ChainUnavailable
 			| Self::Refused(_)

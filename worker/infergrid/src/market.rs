@@ -381,6 +381,8 @@ fn order_error(error: payer::OrderError) -> OrderError {
 		payer::OrderError::NoMiner => OrderError::NoMiner,
 		payer::OrderError::TooDear { cheapest } => OrderError::TooDear { cheapest },
 		payer::OrderError::Busy { retry_after } => OrderError::Busy { retry_after },
+		payer::OrderError::Full { retry_after } => OrderError::Full { retry_after },
+		payer::OrderError::Closing { retry_after } => OrderError::Closing { retry_after },
 		payer::OrderError::Funds => OrderError::Funds,
 		payer::OrderError::ChainUnavailable => OrderError::ChainUnavailable,
 		payer::OrderError::Refused(reason) => OrderError::Refused(reason),

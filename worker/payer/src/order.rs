@@ -126,6 +126,18 @@ pub enum OrderError {
 		/// When there is likely to be room.
 		retry_after: Duration,
 	},
+	/// The payer has as many orders as it takes, whoever serves them.
+	#[error("this payer has as many orders as it takes, come back in {} s", retry_after.as_secs())]
+	Full {
+		/// When there is likely to be room.
+		retry_after: Duration,
+	},
+	/// The payer is about to stop.
+	#[error("this payer is stopping and takes no orders, come back in {} s", retry_after.as_secs())]
+	Closing {
+		/// When it is likely to be back.
+		retry_after: Duration,
+	},
 	/// The payer cannot pay.
 	#[error("the payer's account cannot pay for this request")]
 	Funds,
@@ -168,6 +180,8 @@ impl OrderError {
 			Self::NoMiner
 			| Self::TooDear { .. }
 			| Self::Busy { .. }
+			| Self::Full { .. }
+			| Self::Closing { .. }
 			| Self::Funds
 			| Self::ChainUnavailable
 			| Self::Refused(_)

@@ -211,12 +211,12 @@ impl Payer {
 	/// as long as no miner has it.
 	pub fn order(&self, request: OrderRequest) -> Result<Following, OrderError> {
 		if self.closing.is_cancelled() {
-			return Err(OrderError::Busy {
+			return Err(OrderError::Closing {
 				retry_after: Duration::from_secs(10),
 			});
 		}
 		if self.custodians.len() >= self.shared.terms.max_orders {
-			return Err(OrderError::Busy {
+			return Err(OrderError::Full {
 				retry_after: Duration::from_secs(30),
 			});
 		}

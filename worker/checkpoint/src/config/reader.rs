@@ -7,6 +7,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
+/// The activation, under both its names.
+const ACTIVATIONS: [&str; 2] = ["silu", "swish"];
 const FAMILIES: &str = "llama, qwen2, qwen3 and mistral";
 const LANGUAGE_MODELS: &str = "language models, whose architecture ends in ForCausalLM";
 const UNQUANTISED: &str = "unquantised f32, f16 and bf16 weights";
@@ -251,8 +253,9 @@ impl Reader {
 	}
 
 	fn config(&self, family: Family, raw: &RawConfig) -> Result<ModelConfig, CheckpointError> {
-		if let Some(activation) = raw.hidden_act.as_deref().filter(|name| *name != "silu") {
-			return Err(self.unsupported(format!("hidden_act \"{activation}\""), "silu"));
+		let activation = raw.hidden_act.as_deref();
+		if let Some(name) = activation.filter(|name| !ACTIVATIONS.contains(name)) {
+			return Err(self.unsupported(format!("hidden_act \"{name}\""), "silu"));
 		}
 		let defaults = family.defaults();
 		let vocab_size = raw.vocab_size.unwrap_or(defaults.vocab_size);

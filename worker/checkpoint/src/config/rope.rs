@@ -23,7 +23,7 @@ impl Reader {
 			("rope_scaling", &raw.rope_scaling),
 		] {
 			match value {
-				None | Some(Value::Null) => {}
+				None | Some(Value::Null | Value::Bool(false)) => {}
 				Some(Value::Object(fields)) if fields.is_empty() => {}
 				Some(Value::Object(fields)) => parameters = Some(fields),
 				Some(_) => return Err(self.invalid(field, "is not an object")),

@@ -2,7 +2,10 @@
 
 use crate::CheckpointError;
 use serde_json::Value;
-use std::{ops::RangeInclusive, path::Path};
+use std::{
+	ops::{Bound, RangeBounds},
+	path::Path,
+};
 
 /// How a model's makers would sample where a client says nothing. What they leave out, or set to what
 /// it is anyway, is `None`.
@@ -29,35 +32,36 @@ pub(super) fn read(path: &Path, file: &Value) -> Result<SamplingDefaults, Checkp
 		field,
 		reason,
 	};
-	let number = |field: &'static str, range: RangeInclusive<f64>| {
+	let number = |field: &'static str, least: Bound<f64>, most: f64| {
 		let Some(given) = file.get(field).filter(|value| !value.is_null()) else {
 			return Ok(None);
 		};
+		let range = (least, Bound::Included(most));
 		let within = given.as_f64().filter(|number| range.contains(number));
-		let reason = || {
-			format!(
-				"is {given}, not a number from {} to {}",
-				range.start(),
-				range.end()
-			)
+		let reason = || match least {
+			Bound::Excluded(least) => {
+				format!("is {given}, not a number above {least} and at most {most}")
+			}
+			Bound::Included(least) => format!("is {given}, not a number from {least} to {most}"),
+			Bound::Unbounded => format!("is {given}, not a number up to {most}"),
 		};
 		within.map(Some).ok_or_else(|| invalid(field, reason()))
 	};
 	let count = |field: &'static str| {
 		// Some write -1 for no limit.
-		let count = number(field, -1.0..=f64::from(u32::MAX))?;
+		let count = number(field, Bound::Included(-1.0), f64::from(u32::MAX))?;
 		Ok::<_, CheckpointError>(count.map(|count| count.max(0.0) as u32))
 	};
 	let temperature = match file.get("do_sample") {
 		Some(Value::Bool(false)) => Some(0.0),
-		_ => number("temperature", 0.0..=100.0)?,
+		_ => number("temperature", Bound::Included(0.0), 100.0)?,
 	};
 	Ok(SamplingDefaults {
 		temperature,
-		top_p: number("top_p", f64::MIN_POSITIVE..=1.0)?,
+		top_p: number("top_p", Bound::Excluded(0.0), 1.0)?,
 		top_k: count("top_k")?,
-		min_p: number("min_p", 0.0..=1.0)?,
-		repetition_penalty: number("repetition_penalty", f64::MIN_POSITIVE..=100.0)?,
+		min_p: number("min_p", Bound::Included(0.0), 1.0)?,
+		repetition_penalty: number("repetition_penalty", Bound::Excluded(0.0), 100.0)?,
 		max_new_tokens: count("max_new_tokens")?.filter(|count| *count > 0),
 	})
 }
@@ -100,6 +104,15 @@ mod tests {
 			(json!({"temperature": "NaN"}), "temperature is \"NaN\""),
 			(json!({"temperature": -1}), "temperature is -1"),
 			(json!({"top_p": 1.5}), "top_p is 1.5"),
+			(
+				json!({"top_p": 0}),
+				"top_p is 0, not a number above 0 and at most 1",
+			),
+			(
+				json!({"repetition_penalty": 0.0}),
+				"is 0.0, not a number above 0 and at most 100",
+			),
+			(json!({"min_p": 2}), "min_p is 2, not a number from 0 to 1"),
 			(json!({"top_k": "many"}), "top_k is \"many\""),
 		] {
 			let message = sampling(file).unwrap_err().to_string();

@@ -1,7 +1,6 @@
-use crate::{Tokenizer, TokenizerError};
+use crate::{Tokenizer, TokenizerError, tokenizer::changed};
 use infergrid_primitives::TokenId;
 use std::collections::{HashMap, HashSet};
-use tokenizers::pre_tokenizers::PreTokenizerWrapper;
 
 /// A tokenizer to which control tokens are text.
 pub(super) struct Plain {
@@ -40,7 +39,14 @@ impl Plain {
 			}
 		}
 		let mut rest = first.clone();
-		rest.with_pre_tokenizer(whole.get_pre_tokenizer().map(without_first_blank));
+		// Without the blank that comes before the first word only.
+		let without = |scheme: &mut serde_json::Value| {
+			if scheme == "first" {
+				*scheme = "never".into();
+			}
+		};
+		let pre_tokenizer = whole.get_pre_tokenizer();
+		rest.with_pre_tokenizer(pre_tokenizer.map(|from| changed(from, "prepend_scheme", without)));
 		Self {
 			tokenizers: [first, rest],
 			ids,
@@ -69,27 +75,4 @@ impl Plain {
 			false => Ok(ids),
 		}
 	}
-}
-
-/// `from` with `"prepend_scheme": "first"` turned off, which the library offers in JSON only.
-fn without_first_blank(from: &PreTokenizerWrapper) -> PreTokenizerWrapper {
-	fn change(value: &mut serde_json::Value) {
-		match value {
-			serde_json::Value::Object(fields) => {
-				if let Some(scheme) = fields.get_mut("prepend_scheme")
-					&& scheme == "first"
-				{
-					*scheme = "never".into();
-				}
-				fields.values_mut().for_each(change);
-			}
-			serde_json::Value::Array(items) => items.iter_mut().for_each(change),
-			_ => {}
-		}
-	}
-	let changed = serde_json::to_value(from).and_then(|mut value| {
-		change(&mut value);
-		serde_json::from_value(value)
-	});
-	changed.unwrap_or_else(|_| from.clone())
 }

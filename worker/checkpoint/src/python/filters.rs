@@ -1,13 +1,14 @@
 //! Filters that Jinja in Python has, or has otherwise than the library.
 
 use super::{
-	Arguments,
+	Arguments, format, is_library_object,
 	methods::{centred, is_space},
-	text,
+	numbers::calculate,
+	text, wrap,
 };
 use minijinja::{
 	Environment, Error, State, Value, filters,
-	value::{Enumerator, Kwargs, Object, ObjectRepr, Rest, ValueKind, ValueOrKwargs},
+	value::{Enumerator, Kwargs, Object, ObjectRepr, Rest, Tuple, ValueKind, ValueOrKwargs},
 };
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -22,6 +23,9 @@ const LAZY: [&str; 8] = [
 	"slice",
 	"unique",
 ];
+
+/// The library's objects that look like dictionaries.
+const OBJECTS: [&str; 3] = ["Namespace", "Loop", "Macro"];
 
 pub(super) fn install(environment: &mut Environment<'static>) {
 	environment.add_filter("eager batch", filters::batch);
@@ -57,6 +61,10 @@ pub(super) fn install(environment: &mut Environment<'static>) {
 		let words = text.split(is_space).filter(|word| !word.is_empty());
 		words.count()
 	});
+	environment.add_filter("wordwrap", wrap::wordwrap);
+	environment.add_filter("pprint", text::pprint);
+	environment.add_filter("format", printf);
+	environment.add_filter("attr", attr);
 	environment.add_filter("sum", sum);
 	environment.add_function("dict", dict);
 	environment.add_function("cycler", |items: Rest<Value>| {
@@ -213,6 +221,24 @@ fn center(value: &Value, places: Rest<Value>, names: Kwargs) -> Result<String, E
 	Ok(centred(&text::str(value), width, ' '))
 }
 
+/// `format(value, …)` or `format(name=value, …)`, which is `%`.
+fn printf(text: &Value, places: Rest<Value>, names: Kwargs) -> Result<String, Error> {
+	let is_named = names.args().next().is_some();
+	let given = match is_named {
+		true => Value::from(names),
+		false => Value::from(Tuple::from(places.to_vec())),
+	};
+	format::percent(&text::str(text), &given)
+}
+
+/// `attr(name)`: what an object has. Keys of a dictionary are not among it.
+fn attr(value: &Value, name: &str) -> Result<Value, Error> {
+	match value.kind() == ValueKind::Map && !is_library_object(value, &OBJECTS) {
+		true => Ok(Value::UNDEFINED),
+		false => value.get_attr(name),
+	}
+}
+
 /// `sum(attribute=None, start=0)`.
 fn sum(
 	state: &mut State,
@@ -224,10 +250,8 @@ fn sum(
 	let attribute = given.get(0, "attribute")?;
 	let mut total = given.get(1, "start")?.unwrap_or_else(|| Value::from(0));
 	given.finish()?;
-	let add = state.env().compile_expression("total + item")?;
 	for item in items.try_iter()? {
-		let item = part(item, attribute.as_ref())?;
-		total = add.eval(Value::from_pairs([("total", total), ("item", item)]))?;
+		total = calculate(state, "a + b", total, part(item, attribute.as_ref())?)?;
 	}
 	Ok(total)
 }

@@ -1,6 +1,6 @@
 //! `tojson` as `transformers` has it: `json.dumps`, which does not escape for HTML.
 
-use super::Arguments;
+use super::{Arguments, text};
 use minijinja::{
 	Error, ErrorKind, Value,
 	value::{Kwargs, Rest},
@@ -52,7 +52,7 @@ pub(super) fn tojson(value: &Value, places: Rest<Value>, names: Kwargs) -> Resul
 		.map_err(|error| Error::new(ErrorKind::BadSerialization, format!("tojson: {error}")))?;
 	let mut out = String::new();
 	style.write(&json, 0, &mut out);
-	Ok(Value::from_safe_string(out))
+	Ok(Value::from(out))
 }
 
 impl Style {
@@ -60,7 +60,10 @@ impl Style {
 		match json {
 			Json::Null => out.push_str("null"),
 			Json::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
-			Json::Number(number) => out.push_str(&number.to_string()),
+			Json::Number(number) => match number.as_f64().filter(|_| number.is_f64()) {
+				Some(number) => out.push_str(&text::float(number)),
+				None => out.push_str(&number.to_string()),
+			},
 			Json::String(text) => self.string(text, out),
 			Json::Array(items) => self.block(['[', ']'], level, out, |list| {
 				for item in items {

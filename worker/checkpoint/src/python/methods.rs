@@ -1,5 +1,6 @@
 //! Methods of Python's strings, lists and dictionaries that the library lacks or does otherwise.
 
+use super::format::Given;
 use minijinja::{
 	Error, ErrorKind, State, Value,
 	value::{Kwargs, Tuple, ValueKind, from_args},
@@ -134,10 +135,21 @@ fn of_string(text: &str, name: &str, arguments: &[Value]) -> Result<Option<Value
 		}
 		"casefold" => Value::from(text.replace('ß', "ss").to_lowercase()),
 		"swapcase" => Value::from(text.chars().flat_map(swapped).collect::<String>()),
-		"expandtabs" => Value::from(text.replace('\t', "        ")),
-		"istitle" => {
-			let titled = minijinja::filters::title(text.into());
-			Value::from(titled == text && text.chars().any(char::is_alphabetic))
+		"title" => Value::from(title(text)),
+		"istitle" => Value::from(title(text) == text && text.chars().any(is_cased)),
+		"expandtabs" => {
+			let (width, names): (Option<i64>, Kwargs) = from_args(arguments)?;
+			let width = width.or(names.get("tabsize")?).unwrap_or(8);
+			names.assert_all_used()?;
+			Value::from(expanded(text, usize::try_from(width).unwrap_or(0))?)
+		}
+		"format" => {
+			let (places, names): (&[Value], Kwargs) = from_args(arguments)?;
+			Value::from(Given::new(places, names.into()).format(text)?)
+		}
+		"format_map" => {
+			let (names,): (Value,) = from_args(arguments)?;
+			Value::from(Given::new(&[], names).format(text)?)
 		}
 		"isidentifier" => {
 			let starts = text.starts_with(|c: char| c.is_alphabetic() || c == '_');
@@ -188,7 +200,7 @@ fn words_from_the_end(text: &str, most: usize) -> Vec<&str> {
 	words
 }
 
-fn lines(text: &str, keep: bool) -> Vec<&str> {
+pub(super) fn lines(text: &str, keep: bool) -> Vec<&str> {
 	const ENDS: [char; 10] = [
 		'\n', '\r', '\u{b}', '\u{c}', '\u{1c}', '\u{1d}', '\u{1e}', '\u{85}', '\u{2028}',
 		'\u{2029}',
@@ -250,4 +262,52 @@ fn swapped(letter: char) -> Vec<char> {
 		true => letter.to_lowercase().collect(),
 		false => letter.to_uppercase().collect(),
 	}
+}
+
+fn is_cased(letter: char) -> bool {
+	letter.is_lowercase() || letter.is_uppercase()
+}
+
+/// Each run of letters that have a case begins with a capital.
+fn title(text: &str) -> String {
+	let mut out = String::with_capacity(text.len());
+	let mut inside = false;
+	for letter in text.chars() {
+		match inside {
+			true => out.extend(letter.to_lowercase()),
+			// Of a letter that becomes several only the first is one.
+			false => {
+				let mut capital = letter.to_uppercase();
+				out.extend(capital.next());
+				out.extend(capital.flat_map(char::to_lowercase));
+			}
+		}
+		inside = is_cased(letter);
+	}
+	out
+}
+
+/// `text` with blanks up to the next multiple of `width` in the place of tabulators.
+fn expanded(text: &str, width: usize) -> Result<String, Error> {
+	let mut out = String::with_capacity(text.len());
+	let mut column = 0;
+	missing("", width)?;
+	for letter in text.chars() {
+		match letter {
+			'\t' => {
+				let blanks = width.saturating_sub(column % width.max(1));
+				out.push_str(&fill(' ', blanks));
+				column += blanks;
+			}
+			_ => {
+				out.push(letter);
+				column = if matches!(letter, '\n' | '\r') {
+					0
+				} else {
+					column + 1
+				};
+			}
+		}
+	}
+	Ok(out)
 }

@@ -1,6 +1,6 @@
-//! `str` and `repr`.
+//! `str`, `repr` and `pprint`.
 
-use minijinja::{Value, value::ValueKind};
+use minijinja::{Error, ErrorKind, Value, value::ValueKind};
 
 /// Containers in containers that are written out; no template needs more.
 const MAX_DEPTH: usize = 32;
@@ -10,30 +10,68 @@ pub(super) fn str(value: &Value) -> String {
 	match value.as_str() {
 		Some(text) => text.to_owned(),
 		None if value.is_undefined() => String::new(),
-		None => {
-			let mut out = String::new();
-			repr(value, MAX_DEPTH, &mut out);
-			out
-		}
+		None => repr(value),
 	}
 }
 
-fn repr(value: &Value, depth: usize, out: &mut String) {
+/// What Python's `repr` gives.
+pub(super) fn repr(value: &Value) -> String {
+	let mut out = String::new();
+	write(value, MAX_DEPTH, false, &mut out);
+	out
+}
+
+/// What Python's `pprint.pformat` gives, as far as that is one line.
+pub(super) fn pprint(value: &Value) -> Result<String, Error> {
+	const WIDTH: usize = 80;
+	let mut out = String::new();
+	write(value, MAX_DEPTH, true, &mut out);
+	match out.chars().count() <= WIDTH {
+		true => Ok(out),
+		false => Err(Error::new(
+			ErrorKind::InvalidOperation,
+			"pprint: what does not fit into one line is not supported",
+		)),
+	}
+}
+
+/// A number with a point as Python writes it: with an exponent where it is very large or small.
+pub(super) fn float(number: f64) -> String {
+	if number.is_nan() {
+		return "nan".into();
+	}
+	let text = format!("{number:?}");
+	let exponent = |text: &str| text.parse::<i32>().ok();
+	match text.split_once('e') {
+		Some((digits, power)) => format!("{digits}e{:+03}", exponent(power).unwrap_or_default()),
+		None => text,
+	}
+}
+
+fn write(value: &Value, depth: usize, sorted: bool, out: &mut String) {
 	match value.kind() {
 		ValueKind::Undefined => out.push_str("Undefined"),
 		ValueKind::None => out.push_str("None"),
 		ValueKind::Bool => out.push_str(if value.is_true() { "True" } else { "False" }),
 		ValueKind::String => quoted(value.as_str().unwrap_or_default(), out),
+		ValueKind::Number if !value.is_integer() => {
+			out.push_str(&float(f64::try_from(value.clone()).unwrap_or(f64::NAN)));
+		}
 		_ if depth == 0 => out.push_str("..."),
 		ValueKind::Map => {
 			out.push('{');
-			for (number, key) in value.try_iter().into_iter().flatten().enumerate() {
+			let mut keys: Vec<_> = value.try_iter().into_iter().flatten().collect();
+			if sorted {
+				keys.sort();
+			}
+			for (number, key) in keys.into_iter().enumerate() {
 				if number > 0 {
 					out.push_str(", ");
 				}
-				repr(&key, depth - 1, out);
+				write(&key, depth - 1, sorted, out);
 				out.push_str(": ");
-				repr(&value.get_item(&key).unwrap_or_default(), depth - 1, out);
+				let value = value.get_item(&key).unwrap_or_default();
+				write(&value, depth - 1, sorted, out);
 			}
 			out.push('}');
 		}
@@ -45,7 +83,7 @@ fn repr(value: &Value, depth: usize, out: &mut String) {
 				if count > 0 {
 					out.push_str(", ");
 				}
-				repr(&item, depth - 1, out);
+				write(&item, depth - 1, sorted, out);
 				count += 1;
 			}
 			match (is_tuple, count) {
@@ -72,11 +110,19 @@ fn quoted(text: &str, out: &mut String) {
 			'\t' => out.push_str("\\t"),
 			'\\' => out.push_str("\\\\"),
 			_ if letter == quote => out.extend(['\\', letter]),
-			_ if (letter as u32) < 0x20 || (0x7f..0xa0).contains(&(letter as u32)) => {
-				out.push_str(&format!("\\x{:02x}", letter as u32));
-			}
-			_ => out.push(letter),
+			_ if is_printable(letter) => out.push(letter),
+			_ => out.push_str(&match letter as u32 {
+				code @ ..0x100 => format!("\\x{code:02x}"),
+				code @ ..0x1_0000 => format!("\\u{code:04x}"),
+				code => format!("\\U{code:08x}"),
+			}),
 		}
 	}
 	out.push(quote);
+}
+
+/// Whether Python shows a letter as it is. Rust asks the same, but marks on a letter need one before.
+fn is_printable(letter: char) -> bool {
+	let text = String::from_iter(['a', letter]);
+	matches!(letter, '\'' | '"') || text.escape_debug().eq(text.chars())
 }

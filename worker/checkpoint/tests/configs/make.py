@@ -1,10 +1,11 @@
 """Writes read.json: how `transformers` understands configurations.
 
-Outside truth for `tests/configs.rs`. Written with transformers 5.24.0: pip install transformers==5.24.0 && python make.py
+Outside truth for `tests/configs.rs`. Written with transformers 5.24.0: pip install transformers==5.24.0 torch && python make.py
 """
 
-import json, pathlib, tempfile
+import json, pathlib, tempfile, torch
 from transformers import AutoConfig
+from transformers.activations import ACT2FN
 
 SMALL = dict(vocab_size=100, hidden_size=64, intermediate_size=96, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2)
 LLAMA3 = dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0)
@@ -18,6 +19,8 @@ CHANGES = [
     dict(rope_theta=5e5),
     dict(rope_scaling=None, rope_theta=5e5),
     dict(rope_scaling={}, rope_theta=5e5),
+    dict(rope_scaling=False, rope_theta=5e5),
+    dict(rope_scaling=False, rope_parameters=dict(rope_type="default", rope_theta=1e6)),
     dict(rope_scaling=LINEAR),
     dict(rope_scaling=dict(type="linear", factor=2)),
     dict(rope_scaling=LINEAR, rope_theta=5e5),
@@ -45,12 +48,17 @@ CHANGES = [
     dict(tie_word_embeddings=True),
     dict(attention_bias=True, mlp_bias=True),
     dict(rms_norm_eps=1e-5),
+    dict(hidden_act="silu"),
+    dict(hidden_act="swish"),
     dict(max_position_embeddings=77),
     dict(torch_dtype="bfloat16", dtype="bfloat16", unknown_key={"a": 1}),
 ]
 
 
 def understood(config):
+    numbers = torch.linspace(-8, 8, 99)
+    if not torch.equal(ACT2FN[config.hidden_act](numbers), ACT2FN["silu"](numbers)):
+        raise ValueError(f"{config.hidden_act} is another function")
     windows = [None] * config.num_hidden_layers
     window = getattr(config, "sliding_window", None)
     if config.model_type == "mistral":

@@ -118,6 +118,29 @@ HABITS = r"""
 {% set items = [] %}{% set items = items + [1] %}{% set items = items + [2] %}{{ items }}|{{ items[-1] }}|{{ items | length }}
 {{ messages == messages }}|{{ [1] == [1] }}|{{ {'a': 1} == {'a': 1} }}|{{ 'a' < 'b' }}|{{ (1, 2) == (1, 2) }}
 {% for a, b in [(1, 2), (3, 4)] %}{{ a }}{{ b }}{% endfor %}{% for x in {'k': 1} %}{{ x }}{% endfor %}{% for c in 'ab' %}{{ c }}.{% endfor %}
+{{ 1e16 }}|{{ 1e-5 }}|{{ 1e15 }}|{{ 0.0001 }}|{{ -0.0 }}|{{ 1.5e300 }}|{{ 1 / 3 }}|{{ [1e22, 1e-7] }}|{{ {'a': 1e16} | tojson }}|{{ 123456789.5 | tojson }}
+{{ "don't stop".title() }}|{{ "don't stop" | title }}|{{ 'aB1c d-e'.title() }}|{{ 'ß x'.title() }}|{{ "It'S".istitle() }}|{{ "It's".istitle() }}|{{ '12'.istitle() }}
+{{ [{'b': 1, 'a': "x"}, (1,)] | pprint }}|{{ 'it' | pprint }}|{{ {'z': {'y': [1.0, none]}} | pprint }}
+{{ ['\xa0', '\u200b', 'é', 'e\u0301', '🦀', '\ue000'] }}
+{{ messages[0] | attr('role') }}|{{ messages | map('attr', 'role') | list }}|{{ {'a': 1} | attr('a') is defined }}{% set ns = namespace(a=1) %}|{{ ns | attr('a') }}{% for m in messages %}{{ loop | attr('index') }}{% endfor %}
+{% autoescape true %}{{ '<"\'&>' }}|{{ messages[0].content }}|{{ '<' | safe }}|{{ ['<'] }}|{{ '<' | e }}|{{ '<' | tojson }}|text <{% endautoescape %}|{{ '<' }}{% autoescape false %}{{ '<' }}{% endautoescape %}
+{{ '<a href="/x">\'&' | e }}|{{ '<' | e | e }}|{{ '<' | e | forceescape }}|{{ 5 | forceescape }}|{{ none | e }}
+{{ '%s-%d' % ('a', 3) }}|{{ '%s' % 'a' }}|{{ '%r' % 'a' }}|{{ '%.2f' % 2.5 }}|{{ '%05.1f|%5s|%-5s|%+d|%x|%X|%o|%c|%e|%g' % (2.25, 'a', 'b', 3, 255, 255, 8, 'z', 12345.678, 0.00001) }}|{{ '100%%' % () }}
+{{ '%(role)s: %(content)r' % messages[0] }}|{{ '%s' % none }}|{{ '%s' % [1, 'a', true] }}|{{ '%s' % ((1, 2),) }}|{{ '%d' % 3.9 }}|{{ '%d' % true }}|{{ '%i %u' % (1, 2) }}|{{ '%*d' % (5, 42) }}|{{ '%s' % 1e16 }}|{{ '%.3s' % 'abcdef' }}|{{ '%5.1f%%' % 12.34 }}
+{{ 'a' ~ '%s' % 'b' ~ 'c' }}|{{ '%s' % 'a' + 'b' }}|{{ '%s' % messages[0].role | upper }}|{{ 2 * 7 % 4 }}|{{ 7 % 4 * 2 }}|{{ -7 % 3 }}|{{ 7 % -3 }}|{{ 7.5 % 2 }}|{{ 10 % 4 % 3 }}|{{ 2 ** 3 % 5 }}|{{ 5 + 7 % 4 - 1 }}
+{% for m in messages %}{% if loop.index % 2 == 0 and not loop.index0 % 3 == 2 %}{{ '%s|%s' % (m.role, loop.index % 2) }}{% elif (loop.index) % 3 %}{{ '%%' % () }}{% endif %}{% endfor %}{% set x = '%s' % 'set' %}{{ x }}{{ {'k': '%s' % 1}['%s' % 'k'] }}{{ 'a %% b' % () if 1 % 1 == 0 else '%' }}
+{{ '%s' % 'a' is string }}|{{ 6 % 4 is even }}|{{ '%s and %s' % ('x', '%') }}|{{ ('%s' % 'p') | length }}|{{ '%s' % {'a': 1} }}|{{ '%s' % nothing }}|{{ 'plain' % {} }}|{{ 'plain' % [] }}
+{{ '%s and %s' | format('a', 2) }}|{{ '%(a)s' | format(a=none) }}|{{ '%r' | format('q') }}|{{ '%.1f' | format(1) }}|{{ '%s' | format([1, none]) }}
+{{ 'x' | int }}|{{ 'x' | int(default=5) }}|{{ 'x' | int(5) }}|{{ none | int }}|{{ [] | int(3) }}|{{ '42.9' | int }}|{{ ' 7 ' | int }}|{{ '1_000' | int }}|{{ '1__0' | int }}|{{ '-0x1f' | int(0, 16) }}|{{ '0b11' | int(base=2) }}|{{ '0o17' | int(0, 0) }}|{{ '12abc' | int(7) }}|{{ '0x1f' | int }}|{{ 1e2 | int }}|{{ -1.7 | int }}|{{ true | int }}|{{ 'inf' | int(9) }}|{{ 'z' | int(base=36) }}
+{{ 'x' | float }}|{{ 'x' | float(2) }}|{{ 'x' | float(default=none) }}|{{ '1e3' | float }}|{{ ' 3.7 ' | float }}|{{ '1_0.5' | float }}|{{ none | float }}|{{ true | float }}|{{ 'inf' | float }}|{{ '-Infinity' | float }}|{{ '.5' | float }}|{{ '5.' | float }}|{{ '_1' | float }}
+{{ 'a b/c?d=é&~' | urlencode }}|{{ {'a b': 'c/d', 'é': 1} | urlencode }}|{{ [('x', 'y z'), ('q', none)] | urlencode }}|{{ 5 | urlencode }}
+{{ {'a': 1, 'b': none, 'c': '<"'} | xmlattr }}|{{ {'a': 1} | xmlattr(false) }}|{{ {} | xmlattr }}|{{ {'a': nothing, 'b': 2} | xmlattr(autospace=true) }}
+{{ 'The quick brown fox jumps over the well-known lazy dog -- and then--again--a pneumonoultramicroscopic word.' | wordwrap(12) }}|{{ 'abcdefghij klm' | wordwrap(4) }}|{{ 'abcdefghij klm' | wordwrap(4, false) }}|{{ 'a b c' | wordwrap(3, wrapstring='/') }}|{{ 'one-two-three f-g-h x-y' | wordwrap(6) }}|{{ 'one-two-three' | wordwrap(6, break_on_hyphens=false) }}|{{ 'a\n\nb  c\r\nd' | wordwrap(5) }}|{{ '  lead  trail  ' | wordwrap(6) }}|{{ '' | wordwrap }}
+{{ raise_exception is callable }}|{{ range is callable }}|{{ 'a' is callable }}|{{ messages is callable }}|{% macro f() %}{% endmacro %}{{ f is callable }}|{{ nothing is callable }}|{{ 'upper' is filter }}|{{ 'nope' is filter }}|{{ 'odd' is test }}|{{ 'nope' is test }}|{{ 'wordwrap' is filter }}
+{{ self is defined }}|{{ loop is defined }}|{% block b %}block{% endblock %}{{ self.b() }}
+{{ 'a\tb'.expandtabs(4) }}|{{ 'a\tb'.expandtabs() }}|{{ 'ab\n\tc\td'.expandtabs(tabsize=3) }}|{{ 'a\tb'.expandtabs(0) }}|{{ '\t'.expandtabs(1) }}
+{{ '{!r}|{!s}|{0!r:>5}'.format('q', 'b') if false else '{!r}|{!s}'.format('q', 'b') }}|{{ '{0!r:>5}{0}'.format('q') }}|{{ '{a[role]}{b.role}'.format(a=messages[0], b=messages[1]) }}|{{ '{:>5}|{:03d}|{:.2f}|{:,}'.format('a', 7, 1.5, 12345) }}|{{ '{{}}{}'.format(none) }}|{{ '{:{}}'.format('x', 3) }}|{{ '{}{}'.format([1, 'a'], true) }}|{{ '{0[1]}'.format(['a', 'b']) }}
+{{ '{a} {b!r}'.format_map({'a': 1, 'b': 'x'}) }}|{{ '{role}'.format_map(messages[0]) }}
 {% if 'a' is defined and messages is not string and messages is iterable and messages is not mapping %}ok{% endif %}
 """.strip("\n")
 
@@ -129,6 +152,18 @@ LONG = {
     "blocks on lines of their own": "{% for m in messages %}\n    {% if m.role == 'user' %}\n    U: {{ m.content }}\n    {% elif m.role == 'assistant' %}\n    A\n    {% else %}\n    other\n    {% endif %}\n{% endfor %}\nend",
     "a refusal": "{% if messages | length > 1 %}{{ raise_exception('one at a time') }}{% endif %}ok",
     "an unknown filter": "{{ 'a' | nope }}",
+    "too few values": "{{ '%s %s' % 'a' }}",
+    "too many values": "{{ '%s' % ('a', 'b') }}",
+    "a value that is not asked for": "{{ 'a' % 'b' }}",
+    "a format that is none": "{{ '%y' % 1 }}",
+    "a text for a number": "{{ '%d' % 'a' }}",
+    "a format without end": "{{ 'a%' % 1 }}",
+    "a name that is not there": "{{ '%(a)s' % {'b': 1} }}",
+    "a remainder of nothing": "{{ 5 % 0 }}",
+    "nothing as a number": "{{ nothing | int }}",
+    "a lone brace": "{{ '{'.format(1) }}",
+    "a place that is not there": "{{ '{} {}'.format(1) }}",
+    "a blank in a name": "{{ {'a b': 1} | xmlattr }}",
     "an attribute of nothing": "{{ nothing.attribute }}",
     "concatenation with nothing": "{{ 'a' + none }}",
     "alternation": "{% for m in messages %}{% if (m['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('roles must alternate') }}{% endif %}[{{ m.role }}]{% endfor %}",

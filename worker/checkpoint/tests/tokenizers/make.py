@@ -1,11 +1,12 @@
-"""Writes a folder for each kind of tokenizer, with what `transformers` makes of conversations (chats.json).
+"""Writes a folder for each kind of tokenizer, with what `transformers` makes of conversations (chats.json), and
+beside.json: what it makes of the files that stand beside a tokenizer.json.
 
 Outside truth for `tests/tokenizers.rs`. Written with transformers 5.24.0 and tokenizers 0.23.3:
 
     pip install transformers==5.24.0 tokenizers==0.23.3 && python make.py
 """
 
-import json, pathlib, shutil
+import json, pathlib, shutil, tempfile
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from transformers import AutoTokenizer
 
@@ -104,3 +105,80 @@ tokenizer = byte_level()
 tokenizer.add_special_tokens(special("<|endoftext|>"))
 tokenizer.add_special_tokens(special("<|user|>", "<|assistant|>", "<|end|>", rstrip=True))
 write("swallows-blanks", tokenizer, PHI, {"eos_token": "<|endoftext|>", "additional_special_tokens": ["<|end|>"]})
+
+# What files say of tokens, beside the tokenizer of `byte-level`. `flags` change what tokenizer.json itself says,
+# `files` what stands beside it.
+NAMES = "bos_token eos_token unk_token pad_token sep_token image_token think_token other_token".split()
+SHOWN = "{% for m in messages %}{{ m.content }}{% endfor %}<|im_end|>" + "".join("|{{ %s }}" % name for name in NAMES)
+THERE = {token["id"]: token for token in json.loads((HERE / "byte-level/tokenizer.json").read_text())["added_tokens"]}
+FREE = max(THERE) + 1
+CONFIG = json.loads((HERE / "byte-level/config.json").read_text()) | {"num_key_value_heads": 1}
+
+
+def decoder(**changes):
+    listed = {str(i): {key: value for key, value in token.items() if key != "id"} for i, token in THERE.items()}
+    for content, flags in changes.items():
+        next(token for token in listed.values() if token["content"].strip("<|/>") == content).update(flags)
+    return listed
+
+
+def config(**fields):
+    return {"tokenizer_config.json": {"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "<|im_end|>"} | fields}
+
+
+def without(listed, *keys):
+    return {i: {key: value for key, value in token.items() if key not in keys} for i, token in listed.items()}
+
+
+OWN = {"think_token": "<think>", "image_token": "<|im_start|>"}
+BESIDE = {
+    "flags in the configuration count more": config(added_tokens_decoder=decoder(im_start=dict(rstrip=True), im_end=dict(lstrip=True, rstrip=True))),
+    "whole words only": config(added_tokens_decoder=decoder(im_start=dict(single_word=True))),
+    "special in the configuration only": config(added_tokens_decoder=decoder(think=dict(special=True))),
+    "special in tokenizer.json only": config(added_tokens_decoder=decoder(im_start=dict(special=False))),
+    "an end that is not said to be special": config(added_tokens_decoder=decoder(im_end=dict(special=False))),
+    "flags that are left out": config(added_tokens_decoder=without(decoder(), "normalized", "special", "lstrip")),
+    "a token that tokenizer.json lacks": config(added_tokens_decoder=decoder() | {str(FREE): dict(content="Paris", special=True)}),
+    "the older file counts more": config() | {"special_tokens_map.json": dict(eos_token="<|endoftext|>", pad_token=dict(content="<think>"))},
+    "nothing in the older file": config(pad_token="<|im_end|>") | {"special_tokens_map.json": dict(pad_token=None)},
+    "the older file is not read": config(added_tokens_decoder=decoder()) | {"special_tokens_map.json": dict(eos_token="<|endoftext|>"), "added_tokens.json": dict(Paris=FREE)},
+    "names of the model's own": config(extra_special_tokens=OWN),
+    "names of the model's own at the top": config(**OWN, add_bos_token=True),
+    "names of the model's own as they are saved": config(model_specific_special_tokens=OWN, **OWN),
+    "names of the model's own in the older file": config() | {"special_tokens_map.json": OWN},
+    "names of the model's own in both": config(**OWN) | {"special_tokens_map.json": dict(image_token="<think>", other_token="</think>")},
+    "a list in both": config(additional_special_tokens=["<think>"]) | {"special_tokens_map.json": dict(additional_special_tokens=["</think>"])},
+    "a list in the older file": config() | {"special_tokens_map.json": dict(additional_special_tokens=["<think>"])},
+    "tokens of an older file": config() | {"added_tokens.json": {"Paris": FREE, "<|im_end|>": FREE - 3, "France": FREE + 1}},
+    "tokens of an older file with gaps": config(pad_token="France") | {"added_tokens.json": {"Paris": FREE + 70, "France": FREE + 7}},
+    "a blank before the text": config(tokenizer_class="GPT2Tokenizer", bos_token=None, unk_token=None, add_prefix_space=True),
+    "no blank before the text": config(tokenizer_class="GPT2TokenizerFast", bos_token=None, unk_token=None) | {"blank": True},
+    "a class that a Qwen2 does not look at": config(unk_token=None, pad_token=None) | {"config.json": dict(CONFIG, model_type="qwen2"), "blank": True},
+    "no class of a Qwen3": config(tokenizer_class=None, unk_token=None, pad_token=None) | {"config.json": dict(CONFIG, model_type="qwen3"), "blank": True},
+    "a class that a Mistral does not have": config(tokenizer_class="GPT2Tokenizer", add_prefix_space=True) | {"config.json": dict(CONFIG, model_type="mistral")},
+    "a blank that is not asked for": config(add_prefix_space=True),
+    "a blank as tokenizer.json has it": config(add_prefix_space=False) | {"blank": True},
+}
+CHATS = ["What is the capital of France?", "b <think>  Paris </think> c\n<|im_start|> d  <|im_end|>  e<|im_start|>f <|endoftext|> "]
+
+
+def beside(name, files):
+    files = dict(files)
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        tokenizer = json.loads((HERE / "byte-level/tokenizer.json").read_text())
+        blank = files.pop("blank", False)
+        tokenizer["pre_tokenizer"]["add_prefix_space"] = blank
+        for file, value in ({"config.json": CONFIG} | files | {"tokenizer.json": tokenizer}).items():
+            (folder / file).write_text(json.dumps(value))
+        (folder / "chat_template.jinja").write_text(SHOWN)
+        theirs = AutoTokenizer.from_pretrained(folder)
+        chats = []
+        for text in CHATS:
+            ids = theirs.apply_chat_template([{"role": "user", "content": text}])["input_ids"]
+            chats.append({"content": text, "ids": list(ids), "text": theirs.decode(ids, skip_special_tokens=True)})
+        return {"name": name, "files": files, "blank": blank, "chats": chats, "eos": theirs.eos_token_id}
+
+
+rows = ",\n".join(json.dumps(beside(*row), ensure_ascii=False) for row in BESIDE.items())
+(HERE / "beside.json").write_text(f'{{"template": {json.dumps(SHOWN)}, "rows": [\n{rows}\n]}}\n')

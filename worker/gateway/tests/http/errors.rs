@@ -441,6 +441,8 @@ async fn failures_of_the_grid_have_their_status() {
 			("!funds", 503, "insufficient_funds", "false", ""),
 			("!chain", 503, "grid_unavailable", "true", "3"),
 			("!busy", 503, "busy", "true", "77"),
+			("!full", 503, "busy", "true", "66"),
+			("!closing", 503, "grid_unavailable", "true", "55"),
 			("!dear", 400, "max_fee_too_low", "false", ""),
 			("!vanish", 504, "upstream_timeout", "false", ""),
 		] {

@@ -123,6 +123,16 @@ impl Market for FakeMarket {
 				})],
 				Duration::ZERO,
 			),
+			"!full" => {
+				return Err(OrderError::Full {
+					retry_after: Duration::from_secs(66),
+				});
+			}
+			"!closing" => {
+				return Err(OrderError::Closing {
+					retry_after: Duration::from_secs(55),
+				});
+			}
 			"!dear" => (
 				vec![OrderEvent::Failed(OrderError::TooDear { cheapest: 5 })],
 				Duration::ZERO,

@@ -456,7 +456,10 @@ async fn a_payer_that_is_full_or_closing_says_so_at_once() {
 		.map(|_| scene.payer.order(request(3)).unwrap())
 		.collect();
 	let error = scene.payer.order(request(3)).unwrap_err();
-	assert!(matches!(error, OrderError::Busy { .. }), "{error}");
+	assert!(matches!(error, OrderError::Full { .. }), "{error}");
+	assert_eq!(error.money(), Money::Untouched);
 	scene.payer.close(Duration::ZERO).await;
-	assert!(scene.payer.order(request(3)).is_err());
+	let error = scene.payer.order(request(3)).unwrap_err();
+	assert!(matches!(error, OrderError::Closing { .. }), "{error}");
+	assert_eq!(error.money(), Money::Untouched);
 }
