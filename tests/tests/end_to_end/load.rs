@@ -108,7 +108,8 @@ async fn load(grid: &Grid, clients: u32) -> Result<Vec<Client>> {
 	bench.args(["--tokens", &TOKENS.to_string()]);
 	let parts: Value = serde_json::from_str(&grid.handle.description())?;
 	let parts = parts["parts"].as_array().context("parts")?;
-	for metrics in parts.iter().filter_map(|part| part["metrics"].as_str()) {
+	let miners = parts.iter().filter(|part| part["role"] == "miner");
+	for metrics in miners.filter_map(|part| part["metrics"].as_str()) {
 		bench.args(["--miner-metrics", metrics]);
 	}
 	let report: Value = serde_json::from_slice(&output_of(bench).await?)?;

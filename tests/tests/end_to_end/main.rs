@@ -16,3 +16,4 @@ mod healthy;
 mod honest;
 mod leftovers;
 mod load;
+mod metrics;

@@ -152,19 +152,12 @@ pub(crate) fn node_args(name: &str, address: &NodeAddress<'_>) -> Vec<String> {
 	args
 }
 
-/// The command line of a miner that listens on `port` and serves metrics on `metrics`.
-pub(crate) fn miner_args(
-	plan: &Plan,
-	miner: &Miner,
-	nodes: &str,
-	[port, metrics]: [u16; 2],
-) -> Vec<String> {
+/// The command line of a miner that listens on `port`.
+pub(crate) fn miner_args(plan: &Plan, miner: &Miner, nodes: &str, port: u16) -> Vec<String> {
 	let mut args = worker_args(plan, "mine", (&miner.who, miner.model), nodes);
 	args.extend(strings(&[
 		"--listen",
 		&format!("/ip4/127.0.0.1/tcp/{port}"),
-		"--metrics",
-		&format!("127.0.0.1:{metrics}"),
 		// The whole grid ends with it.
 		"--drain-seconds",
 		"0",

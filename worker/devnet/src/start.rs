@@ -31,7 +31,7 @@ const FIRST_GATEWAY: u16 = 8_080;
 const FIRST_NETWORK: u16 = 30_333;
 const FIRST_METRICS: u16 = 9_615;
 const FIRST_MINER: u16 = 4_001;
-const FIRST_MINER_METRICS: u16 = 9_101;
+const FIRST_WORKER_METRICS: u16 = 9_101;
 
 /// Starts a grid and waits until every part is ready. When that fails, nothing of it is left but its
 /// directory. Cancelling ends what has started.
@@ -53,7 +53,7 @@ pub async fn spawn(plan: Plan) -> Result<Handle, SpawnError> {
 		.await?;
 	let chain = start.attend("the nodes", connect(&rpc)).await?;
 	tracing::info!("the nodes answer; starting the workers");
-	start.workers(&nodes, places.miners, places.gateways)?;
+	start.workers(&nodes, places.workers)?;
 	let served = start.attend("the models on chain", start.publish(&nodes));
 	let served = served.await?;
 	let standing = start.attend("the workers on chain", start.standing(&chain, &served));
@@ -167,13 +167,9 @@ impl Start {
 		Ok(())
 	}
 
-	fn workers(
-		&mut self,
-		nodes: &str,
-		miners: Vec<(HeldPort, HeldPort)>,
-		gateways: Vec<HeldPort>,
-	) -> Result<(), SpawnError> {
+	fn workers(&mut self, nodes: &str, ports: WorkerPorts) -> Result<(), SpawnError> {
 		let plan = self.plan.clone();
+		let mut metrics = ports.metrics.into_iter();
 		let worker = |role, who: &Operator, args, extra: &Extra| Launch {
 			role,
 			name: who.name.clone(),
@@ -186,20 +182,17 @@ impl Start {
 				"data": data(&plan, &who.name),
 			}),
 		};
-		for (miner, (port, metrics)) in plan.miners.iter().zip(miners) {
-			let args = miner_args(&plan, miner, nodes, [&port, &metrics].map(HeldPort::number));
-			let mut launch = worker("miner", &miner.who, args, &miner.extra);
-			launch.details["metrics"] = format!("{}/metrics", url_of(&metrics)).into();
-			self.launch(launch, vec![port, metrics])?;
+		for (miner, port) in plan.miners.iter().zip(ports.miners) {
+			let args = miner_args(&plan, miner, nodes, port.number());
+			let launch = worker("miner", &miner.who, args, &miner.extra);
+			self.launch_measured(launch, vec![port], metrics.next())?;
 		}
 		for verifier in &plan.verifiers {
 			let args = verifier_args(&plan, verifier, nodes);
-			self.launch(
-				worker("verifier", &verifier.who, args, &verifier.extra),
-				vec![],
-			)?;
+			let launch = worker("verifier", &verifier.who, args, &verifier.extra);
+			self.launch_measured(launch, vec![], metrics.next())?;
 		}
-		for (gateway, port) in plan.gateways.iter().zip(gateways) {
+		for (gateway, port) in plan.gateways.iter().zip(ports.gateways) {
 			let launch = Launch {
 				role: "gateway",
 				name: gateway.name.clone(),
@@ -212,9 +205,25 @@ impl Start {
 					"data": data(&plan, &gateway.name),
 				}),
 			};
-			self.launch(launch, vec![port])?;
+			self.launch_measured(launch, vec![port], metrics.next())?;
 		}
 		Ok(())
+	}
+
+	/// Starts a part that serves metrics on the port `metrics`.
+	fn launch_measured(
+		&mut self,
+		mut launch: Launch,
+		mut ports: Vec<HeldPort>,
+		metrics: Option<HeldPort>,
+	) -> Result<(), SpawnError> {
+		if let Some(metrics) = metrics {
+			let address = format!("127.0.0.1:{}", metrics.number());
+			launch.args.extend(["--metrics".to_owned(), address]);
+			launch.details["metrics"] = format!("{}/metrics", url_of(&metrics)).into();
+			ports.push(metrics);
+		}
+		self.launch(launch, ports)
 	}
 
 	/// Starts a part, to which `ports` are let go at the last moment.
@@ -306,22 +315,31 @@ struct Launch {
 /// Every port of a grid.
 struct Places {
 	rpc: Vec<HeldPort>,
-	gateways: Vec<HeldPort>,
 	network: Vec<HeldPort>,
 	metrics: Vec<HeldPort>,
-	/// For other peers, and for metrics.
-	miners: Vec<(HeldPort, HeldPort)>,
+	workers: WorkerPorts,
+}
+
+/// The ports of miners, verifiers and gateways.
+struct WorkerPorts {
+	/// For other peers.
+	miners: Vec<HeldPort>,
+	/// For clients.
+	gateways: Vec<HeldPort>,
+	/// One for each worker.
+	metrics: Vec<HeldPort>,
 }
 
 impl Places {
 	fn hold(plan: &Plan) -> Result<Self, SpawnError> {
+		let workers = plan.miners.len() + plan.verifiers.len() + plan.gateways.len();
 		let kinds = [
 			(FIRST_RPC, plan.validators),
 			(FIRST_GATEWAY, plan.gateways.len()),
 			(FIRST_NETWORK, plan.validators),
 			(FIRST_METRICS, plan.validators),
 			(FIRST_MINER, plan.miners.len()),
-			(FIRST_MINER_METRICS, plan.miners.len()),
+			(FIRST_WORKER_METRICS, workers),
 		];
 		let usual: Vec<u16> = kinds
 			.iter()
@@ -331,14 +349,17 @@ impl Places {
 			claims: plan.cache.as_ref().map(|cache| cache.join("ports")),
 		};
 		let mut held = ports.choose(plan.ports, &usual)?.into_iter();
-		let [rpc, gateways, network, metrics, miners, miner_metrics] =
+		let [rpc, gateways, network, metrics, miners, worker_metrics] =
 			kinds.map(|(_, count)| Vec::from_iter(held.by_ref().take(count)));
 		Ok(Self {
 			rpc,
-			gateways,
 			network,
 			metrics,
-			miners: miners.into_iter().zip(miner_metrics).collect(),
+			workers: WorkerPorts {
+				miners,
+				gateways,
+				metrics: worker_metrics,
+			},
 		})
 	}
 
@@ -348,7 +369,7 @@ impl Places {
 	}
 
 	fn gateway_urls(&self) -> Vec<String> {
-		self.gateways.iter().map(url_of).collect()
+		self.workers.gateways.iter().map(url_of).collect()
 	}
 }
 
