@@ -39,8 +39,10 @@ pub type OrderStream = BoxStream<'static, OrderEvent>;
 /// A model that can be ordered.
 #[derive(Debug)]
 pub struct Model {
-	/// The name that clients use.
+	/// The name that is listed; no other model has it.
 	pub name: String,
+	/// Other names that clients may use, as [`crate::names`] gives them.
+	pub aliases: Vec<String>,
 	/// The execution profile that is ordered.
 	pub profile: Hash,
 	/// Who registered it, for display.

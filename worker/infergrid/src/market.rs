@@ -6,8 +6,9 @@ use futures::{StreamExt, stream};
 use infergrid_chain::{Chain, Phase, ReadError, RefundReason, Trouble, View};
 use infergrid_checkpoint::{Checkpoint, SamplingDefaults as Suggested};
 use infergrid_gateway::{
-	AuditProgress, Delivery, Health, KeptAnswer, Market, MarketError, Model, Order, OrderError,
-	OrderEvent, OrderStream, Placement, ReceiptProgress, SamplingDefaults, Settlement,
+	AuditProgress, Delivery, Health, KeptAnswer, Known, Market, MarketError, Model, Order,
+	OrderError, OrderEvent, OrderStream, Placement, ReceiptProgress, SamplingDefaults, Settlement,
+	names,
 };
 use infergrid_journal::Answer;
 use infergrid_keys::address;
@@ -15,6 +16,7 @@ use infergrid_payer as payer;
 use infergrid_payer::{Following, Kept, OrderRequest, Payer, Stage};
 use infergrid_primitives::{Balance, Hash, market::Price, model::Profile};
 use std::{
+	cmp::Reverse,
 	collections::{HashMap, VecDeque},
 	ops::RangeInclusive,
 	path::PathBuf,
@@ -85,7 +87,7 @@ impl GridMarket {
 
 	async fn read_models(&self, view: &View) -> Result<Vec<Arc<Model>>, ReadError> {
 		let rules = view.task_rules()?;
-		let mut found = Vec::new();
+		let (mut known, mut profiles) = (Vec::new(), Vec::new());
 		for (id, profile) in view.profiles().await? {
 			let Some(checkpoint) = self.checkpoints.get(&profile.model) else {
 				continue;
@@ -93,37 +95,37 @@ impl GridMarket {
 			let Some(model) = view.model(&profile.model).await? else {
 				continue;
 			};
-			if model.retired_at.is_some() || !self.payer.is_served(&id).await? {
+			if model.retired_at.is_some() {
 				continue;
 			}
-			let name = String::from_utf8_lossy(&model.info.name).into_owned();
-			found.push((name, model.creator, id, profile, checkpoint.clone()));
+			known.push(Known {
+				name: String::from_utf8_lossy(&model.info.name).into_owned(),
+				owner: address(&model.creator),
+				profile: id,
+			});
+			profiles.push((id, profile, checkpoint.clone()));
 		}
-		let creators = |name: &str| {
-			let mut creators: Vec<_> = found.iter().filter(|m| m.0 == name).map(|m| m.1).collect();
-			creators.sort_unstable();
-			creators.dedup();
-			creators.len()
-		};
-		Ok(found
-			.iter()
-			.map(|(name, creator, id, profile, checkpoint)| {
-				Arc::new(Model {
-					// Names are not unique among creators.
-					name: match creators(name) {
-						1 => name.clone(),
-						_ => format!("{}/{name}", address(creator)),
-					},
-					profile: *id,
-					owner: address(creator),
+		let mut models = Vec::new();
+		for ((names, known), (id, profile, checkpoint)) in
+			names(&known).into_iter().zip(known).zip(profiles)
+		{
+			if self.payer.is_served(&id).await? {
+				models.push(Arc::new(Model {
+					name: names.listed,
+					aliases: names.aliases,
+					profile: id,
+					owner: known.owner,
 					created: self.since,
 					context: profile.context,
-					longest: longest(&rules, profile),
+					longest: longest(&rules, &profile),
 					sampling: sampling(&checkpoint.sampling),
-					checkpoint: checkpoint.clone(),
-				})
-			})
-			.collect())
+					checkpoint,
+				}));
+			}
+		}
+		// A name that fits several means the one with the longest context.
+		models.sort_by_key(|model| (Reverse(model.context), model.profile));
+		Ok(models)
 	}
 
 	async fn read_health(&self) -> Result<(Balance, Vec<String>), ReadError> {
