@@ -63,7 +63,7 @@ pub(crate) struct GatewayArgs {
 	/// Blocks to wait for an answer, at least what the chain asks for its length [default: 200]
 	#[arg(long, value_name = "BLOCKS", env = "INFERGRID_PATIENCE")]
 	patience: Option<u32>,
-	/// Orders under way at once; further ones are told when to come back [default: 256]
+	/// Answers under way at once; further requests are told when to come back [default: 256]
 	#[arg(long, value_name = "N", env = "INFERGRID_MAX_ORDERS")]
 	max_orders: Option<usize>,
 	/// How long to wait at a stop for orders under way; the next start takes up the rest [default: 20]
@@ -173,6 +173,20 @@ impl GatewaySettings {
 	}
 }
 
+impl GatewaySettings {
+	/// What the HTTP server is told.
+	fn http(&self, metrics: GatewayMetrics) -> Settings {
+		let keys = self.api_key.iter();
+		Settings {
+			api_keys: keys.map(|key| ApiKey::new(key.expose())).collect(),
+			allow_hosts: self.allow_host.clone(),
+			allow_origins: self.allow_origin.clone(),
+			metrics,
+			..Settings::default().for_answers(self.max_orders)
+		}
+	}
+}
+
 /// Runs the command.
 pub(crate) async fn run(args: GatewayArgs, context: Context) -> Result<(), Failure> {
 	let settings = GatewaySettings::merge(args, &context)?;
@@ -187,17 +201,7 @@ pub(crate) async fn run(args: GatewayArgs, context: Context) -> Result<(), Failu
 	})?;
 	let address = listener.local_addr().map_err(Failure::outside)?;
 	let mut registry = Registry::with_prefix("infergrid");
-	let http = Settings {
-		api_keys: settings
-			.api_key
-			.iter()
-			.map(|key| ApiKey::new(key.expose()))
-			.collect(),
-		allow_hosts: settings.allow_host.clone(),
-		allow_origins: settings.allow_origin.clone(),
-		metrics: GatewayMetrics::register(&mut registry),
-		..Settings::default()
-	};
+	let http = settings.http(GatewayMetrics::register(&mut registry));
 	http.check(address).map_err(Failure::config)?;
 	let chain = tokio::select! {
 		_ = context.stop.cancelled() => return Ok(()),
@@ -259,4 +263,39 @@ pub(crate) async fn run(args: GatewayArgs, context: Context) -> Result<(), Failu
 	let result = crew.run(limit).await;
 	swarm.shutdown().await;
 	Ok(result?)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use clap::Parser;
+
+	#[derive(Parser)]
+	struct Line {
+		#[command(flatten)]
+		args: GatewayArgs,
+	}
+
+	#[test]
+	fn clients_have_as_many_places_as_there_may_be_orders() {
+		let line = [
+			"gateway",
+			"--model",
+			"m",
+			"--key",
+			"//A",
+			"--max-orders",
+			"7",
+		];
+		let args = Line::parse_from(line).args;
+		let context = Context {
+			common: Common::merge(&settings::CommonArgs::default(), &settings::File::default()),
+			file: settings::File::default(),
+			show_settings: false,
+			stop: CancellationToken::new(),
+		};
+		let settings = GatewaySettings::merge(args, &context).unwrap();
+		let http = settings.http(GatewayMetrics::default());
+		assert_eq!(http.max_concurrent, 7);
+	}
 }

@@ -4,11 +4,10 @@ use crate::failure::Failure;
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use infergrid_chain::{Chain, Phase, ReadError, RefundReason, Trouble, View};
-use infergrid_checkpoint::{Checkpoint, SamplingDefaults as Suggested};
+use infergrid_checkpoint::Checkpoint;
 use infergrid_gateway::{
 	AuditProgress, Delivery, Health, KeptAnswer, Known, Market, MarketError, Model, Order,
-	OrderError, OrderEvent, OrderStream, Placement, ReceiptProgress, SamplingDefaults, Settlement,
-	names,
+	OrderError, OrderEvent, OrderStream, Placement, ReceiptProgress, Settlement, names,
 };
 use infergrid_journal::Answer;
 use infergrid_keys::address;
@@ -18,7 +17,6 @@ use infergrid_primitives::{Balance, Hash, market::Price, model::Profile};
 use std::{
 	cmp::Reverse,
 	collections::{HashMap, VecDeque},
-	ops::RangeInclusive,
 	path::PathBuf,
 	sync::{Arc, Mutex, PoisonError},
 	time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -118,7 +116,7 @@ impl GridMarket {
 					created: self.since,
 					context: profile.context,
 					longest: longest(&rules, &profile),
-					sampling: sampling(&checkpoint.sampling),
+					sampling: (&checkpoint.sampling).into(),
 					checkpoint,
 				}));
 			}
@@ -159,22 +157,6 @@ impl GridMarket {
 			}
 		}
 		Ok((funds, problems))
-	}
-}
-
-/// A model's suggestions in the units of the API; those out of range are left to its defaults.
-fn sampling(suggested: &Suggested) -> SamplingDefaults {
-	let micros = |value: f64, range: RangeInclusive<f64>| {
-		let micros = (value * 1e6).round();
-		// In range, so exact.
-		range.contains(&micros).then_some(micros as u32)
-	};
-	SamplingDefaults {
-		temperature_micros: suggested
-			.temperature
-			.and_then(|temperature| micros(temperature, 0.0..=2e6)),
-		top_p_micros: suggested.top_p.and_then(|top_p| micros(top_p, 1.0..=1e6)),
-		top_k: suggested.top_k,
 	}
 }
 
