@@ -3,7 +3,7 @@
 use crate::{
 	cli::Context,
 	failure::Failure,
-	market::GridMarket,
+	market::{self, GridMarket},
 	settings::{self, Common},
 	worker::metrics_server,
 };
@@ -203,6 +203,7 @@ pub(crate) async fn run(args: GatewayArgs, context: Context) -> Result<(), Failu
 	let mut registry = Registry::with_prefix("infergrid");
 	let http = settings.http(GatewayMetrics::register(&mut registry));
 	http.check(address).map_err(Failure::config)?;
+	let models = market::open(&settings.model)?;
 	let chain = tokio::select! {
 		_ = context.stop.cancelled() => return Ok(()),
 		chain = Chain::connect(Options::new(settings.common.node.clone())) => chain?,
@@ -226,7 +227,7 @@ pub(crate) async fn run(args: GatewayArgs, context: Context) -> Result<(), Failu
 	};
 	let node = Arc::new(Node::new(Submitter::new(chain.clone(), key)));
 	let payer = Arc::new(Payer::open(node, Arc::new(swarm_handle), journal, terms).await?);
-	let market = GridMarket::open(chain.clone(), payer.clone(), &settings.model)?;
+	let market = GridMarket::new(chain.clone(), payer.clone(), models);
 	let connections = http.max_connections;
 	let router = infergrid_gateway::router(http, market);
 	tracing::info!(gateway.url = %format!("http://{address}"), "serving");

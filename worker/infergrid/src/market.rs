@@ -13,7 +13,7 @@ use infergrid_journal::Answer;
 use infergrid_keys::address;
 use infergrid_payer as payer;
 use infergrid_payer::{Following, Kept, OrderRequest, Payer, Stage};
-use infergrid_primitives::{Balance, Hash, market::Price, model::Profile};
+use infergrid_primitives::{Balance, Hash, market::Price};
 use std::{
 	cmp::Reverse,
 	collections::{HashMap, VecDeque},
@@ -27,34 +27,37 @@ const MODELS_FRESH: Duration = Duration::from_secs(3);
 /// A gateway that cannot pay for so many tokens at the reference price says so.
 const FUNDS_FOR_TOKENS: u32 = 100_000;
 
+/// Local files by model.
+type Checkpoints = HashMap<Hash, Arc<Checkpoint>>;
+
+/// The models whose files are in `directories`.
+pub(crate) fn open(directories: &[PathBuf]) -> Result<Checkpoints, Failure> {
+	let mut checkpoints = HashMap::new();
+	for directory in directories {
+		let checkpoint = Checkpoint::open(directory).map_err(Failure::config)?;
+		checkpoint.tokenizer().map_err(Failure::config)?;
+		let model = crate::engine::known_manifest(&checkpoint)?.id();
+		tracing::info!(model = %hex::encode(model), directory = %directory.display(), "knows a model");
+		checkpoints.insert(model, Arc::new(checkpoint));
+	}
+	Ok(checkpoints)
+}
+
 /// The payer, and the models whose files are at hand.
 #[derive(Debug)]
 pub(crate) struct GridMarket {
 	chain: Chain,
 	payer: Arc<Payer>,
-	/// Local files by model.
-	checkpoints: HashMap<Hash, Arc<Checkpoint>>,
+	checkpoints: Checkpoints,
 	/// When this gateway began, for clients that want to know a model's age.
 	since: u64,
 	models: Mutex<Option<(Instant, Vec<Arc<Model>>)>>,
 }
 
 impl GridMarket {
-	/// A market over models whose files are in `directories`.
-	pub(crate) fn open(
-		chain: Chain,
-		payer: Arc<Payer>,
-		directories: &[PathBuf],
-	) -> Result<Arc<Self>, Failure> {
-		let mut checkpoints = HashMap::new();
-		for directory in directories {
-			let checkpoint = Checkpoint::open(directory).map_err(Failure::config)?;
-			checkpoint.tokenizer().map_err(Failure::config)?;
-			let model = crate::engine::known_manifest(&checkpoint)?.id();
-			tracing::info!(model = %hex::encode(model), directory = %directory.display(), "knows a model");
-			checkpoints.insert(model, Arc::new(checkpoint));
-		}
-		Ok(Arc::new(Self {
+	/// A market over models at hand.
+	pub(crate) fn new(chain: Chain, payer: Arc<Payer>, checkpoints: Checkpoints) -> Arc<Self> {
+		Arc::new(Self {
 			chain,
 			payer,
 			checkpoints,
@@ -62,7 +65,7 @@ impl GridMarket {
 				.duration_since(UNIX_EPOCH)
 				.map_or(0, |now| now.as_secs()),
 			models: Mutex::default(),
-		}))
+		})
 	}
 
 	/// The models that can be served now: known here, and offered by somebody whose bond counts.
@@ -115,7 +118,7 @@ impl GridMarket {
 					owner: known.owner,
 					created: self.since,
 					context: profile.context,
-					longest: longest(&rules, &profile),
+					longest: rules.longest(&profile),
 					sampling: (&checkpoint.sampling).into(),
 					checkpoint,
 				}));
@@ -128,14 +131,13 @@ impl GridMarket {
 
 	async fn read_health(&self) -> Result<(Balance, Vec<String>), ReadError> {
 		let view = self.chain.latest().await?;
-		let money = self.payer.funds().await?;
+		let (money, payer) = (self.payer.funds().await?, address(&self.payer.account()));
 		let funds = money.free;
 		let mut problems = Vec::new();
 		if let (Some(orders), true) = (money.orders_left(), money.are_low()) {
 			problems.push(format!(
-				"the payer {} has {funds} plancks left, enough for {orders} orders like the last one: send it \
-				 some AIT",
-				address(&self.payer.account())
+				"the payer {payer} has {funds} plancks left, enough for {orders} orders like the last one: \
+				 send it some AIT"
 			));
 		}
 		for (_, profile) in view.profiles().await? {
@@ -149,23 +151,14 @@ impl GridMarket {
 			let wanted = price.fee(0, FUNDS_FOR_TOKENS);
 			if funds < wanted {
 				problems.push(format!(
-					"the payer {} has {funds} plancks left, less than {FUNDS_FOR_TOKENS} tokens cost: send \
-					 it some AIT",
-					address(&self.payer.account())
+					"the payer {payer} has {funds} plancks left, less than {FUNDS_FOR_TOKENS} tokens cost: \
+					 send it some AIT"
 				));
 				break;
 			}
 		}
 		Ok((funds, problems))
 	}
-}
-
-/// Most tokens of prompt and answer whose window fits twice into the longest patience.
-fn longest(rules: &infergrid_chain::TaskRules, profile: &Profile) -> u32 {
-	let blocks = (rules.max_patience / 2).saturating_sub(rules.base_window.saturating_add(1));
-	let millis = u64::from(blocks) * u64::from(rules.millisecs_per_block);
-	let tokens = millis * u64::from(profile.min_tokens_per_second) / 1_000;
-	u32::try_from(tokens).unwrap_or(u32::MAX)
 }
 
 fn unavailable(error: impl std::fmt::Display) -> MarketError {
