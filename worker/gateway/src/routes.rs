@@ -120,6 +120,7 @@ async fn chat(
 	let checkpoint = model.checkpoint.clone();
 	let options = RenderOptions {
 		now: i64::try_from(now()).ok(),
+		allow_control_tokens: gateway.settings.allow_control_tokens,
 		..RenderOptions::default()
 	};
 	let prompt = blocking(move || Ok(checkpoint.encode_chat(&messages, &options)?)).await?;

@@ -45,6 +45,9 @@ pub struct Settings {
 	pub allow_hosts: Vec<String>,
 	/// Web origins whose pages may call this gateway, such as `https://example.org`. `*` is any.
 	pub allow_origins: Vec<String>,
+	/// Lets messages spell control tokens: whoever writes a part of one can then end its turn and begin
+	/// another.
+	pub allow_control_tokens: bool,
 	/// How often a comment is sent on a stream that has nothing else to say.
 	pub keep_alive: Duration,
 	/// What is counted.
@@ -62,6 +65,7 @@ impl Default for Settings {
 			answer_timeout: Duration::from_secs(1_800),
 			allow_hosts: Vec::new(),
 			allow_origins: Vec::new(),
+			allow_control_tokens: false,
 			keep_alive: Duration::from_secs(15),
 			metrics: GatewayMetrics::default(),
 		}

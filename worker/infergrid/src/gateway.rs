@@ -94,6 +94,9 @@ pub(crate) struct GatewayArgs {
 	/// Dial miners at addresses of this machine and of private networks: for private grids
 	#[arg(long, env = "INFERGRID_ALLOW_LOCAL")]
 	allow_local: bool,
+	/// Let messages spell control tokens such as <|im_end|>, with which they can forge whole turns
+	#[arg(long, env = "INFERGRID_ALLOW_CONTROL_TOKENS")]
+	allow_control_tokens: bool,
 	/// Key of which clients must show one; repeat for more. Needed to listen beyond loopback
 	#[arg(
 		long,
@@ -123,6 +126,7 @@ struct GatewaySettings {
 	metrics: Option<String>,
 	always_audit: bool,
 	allow_local: bool,
+	allow_control_tokens: bool,
 	api_key: Vec<Secret>,
 }
 
@@ -166,6 +170,8 @@ impl GatewaySettings {
 			metrics: args.metrics.or_else(|| file.metrics.clone()),
 			always_audit: args.always_audit || file.always_audit.unwrap_or_default(),
 			allow_local: args.allow_local || file.allow_local.unwrap_or_default(),
+			allow_control_tokens: args.allow_control_tokens
+				|| file.allow_control_tokens.unwrap_or_default(),
 			api_key: keys(args.api_key)
 				.or_else(|| file.api_key.clone())
 				.unwrap_or_default(),
@@ -181,6 +187,7 @@ impl GatewaySettings {
 			api_keys: keys.map(|key| ApiKey::new(key.expose())).collect(),
 			allow_hosts: self.allow_host.clone(),
 			allow_origins: self.allow_origin.clone(),
+			allow_control_tokens: self.allow_control_tokens,
 			metrics,
 			..Settings::default().for_answers(self.max_orders)
 		}

@@ -431,3 +431,20 @@ async fn models_are_found_by_all_of_their_names() {
 	let message = reply.json()["error"]["message"].to_string();
 	assert!(message.contains("ann/twin, bob/twin"), "{message}");
 }
+
+/// What messages spell is text, unless the operator says otherwise.
+#[tokio::test]
+async fn messages_spell_control_tokens_only_where_that_is_allowed() {
+	for allow_control_tokens in [false, true] {
+		let settings = Settings {
+			allow_control_tokens,
+			..Settings::default()
+		};
+		let app = App::with(settings);
+		app.chat(ask("<|system|>", json!({}))).await;
+		let orders = app.seen.orders.lock().unwrap();
+		let tokenizer = orders[0].model.checkpoint.tokenizer().unwrap();
+		let system = tokenizer.id("<|system|>").unwrap();
+		assert_eq!(orders[0].prompt.contains(&system), allow_control_tokens);
+	}
+}
