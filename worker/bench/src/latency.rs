@@ -138,6 +138,7 @@ pub async fn latency(engine: Arc<Server>, directory: &Path) -> Result<Latency, B
 	let prompt = checkpoint.encode_chat(&[message], &RenderOptions::default())?;
 	let model = Model {
 		name: NAME.into(),
+		aliases: Vec::new(),
 		profile: [0; 32],
 		owner: String::new(),
 		created: 0,

@@ -43,7 +43,7 @@ pub use health::{ChainHealth, Trouble};
 pub use infergrid_keys::{Key, KeyError, address, parse_address, verify};
 pub use pairing::{PairingError, operator};
 pub use profiles::{ProfileError, Served, find_profile, parse_hash};
-pub use publish::{Difference, PublishError, Published, Registration, publish};
+pub use publish::{DEFAULT_ROYALTY, Difference, PublishError, Published, Registration, publish};
 pub use records::{
 	Audit, Bond, Duty, Earnings, Funds, Model, ModelInfo, Offer, OfferTerms, Owed, Phase,
 	RefundReason, Task, TaskRules, TaskStatus, Unlock,

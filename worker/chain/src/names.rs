@@ -49,6 +49,7 @@ pub(crate) mod constant {
 	pub(crate) const MIN_ROYALTY: &str = "MinRoyalty";
 	pub(crate) const MAX_ROYALTY: &str = "MaxRoyalty";
 	pub(crate) const MAX_PRICE_FACTOR: &str = "MaxPriceFactor";
+	pub(crate) const MAX_CANDIDATES: &str = "MaxCandidates";
 	pub(crate) const MIN_FEE: &str = "MinFee";
 	pub(crate) const MIN_PATIENCE: &str = "MinPatience";
 	pub(crate) const MAX_PATIENCE: &str = "MaxPatience";

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 /// How long to wait for the profile to be registered.
 const PATIENCE: Duration = Duration::from_secs(600);
 
+/// Models that are named to somebody whose model is not registered.
+const TOLD: usize = 8;
+
 /// A profile with its identifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Served {
@@ -82,13 +85,43 @@ pub async fn find_profile(
 			});
 		}
 		if !told {
-			tracing::info!(model = %hex::encode(model), "waiting until a profile for the model is registered");
+			tracing::warn!(
+				model = %hex::encode(model),
+				registered = %registered(&view).await?,
+				"the chain knows no profile for this model: waiting until one is registered. A changed or \
+				 incomplete directory is another model: `infergrid model verify` compares it"
+			);
 			told = true;
 		}
 		let next = view.block().number.saturating_add(1);
 		// A stall only means one more look.
 		let _ = chain.reach(next, Duration::from_secs(30)).await;
 	}
+}
+
+/// The models that have profiles, by name and identifier, for somebody who looks for theirs.
+pub(crate) async fn registered(view: &View) -> Result<String, ReadError> {
+	let profiles = persist(|| view.profiles()).await?;
+	let mut ids: Vec<_> = profiles.iter().map(|(_, profile)| profile.model).collect();
+	ids.sort_unstable();
+	ids.dedup();
+	let mut told = Vec::new();
+	for id in ids.iter().take(TOLD) {
+		let model = persist(|| view.model(id)).await?;
+		let name = model.map(|model| String::from_utf8_lossy(&model.info.name).into_owned());
+		told.push(format!(
+			"{} ({})",
+			name.unwrap_or_default(),
+			hex::encode(id)
+		));
+	}
+	if ids.len() > TOLD {
+		told.push(format!("and {} more", ids.len() - TOLD));
+	}
+	Ok(match told.is_empty() {
+		true => "none".to_owned(),
+		false => told.join(", "),
+	})
 }
 
 async fn candidates(

@@ -4,13 +4,19 @@ use crate::{Call, Chain, Model, ModelInfo, ReadError, SubmitError, Submitter, pe
 use infergrid_keys::{Key, address};
 use infergrid_primitives::model::Profile;
 
+/// Percent of each fee for the creator of a model who asks for nothing else.
+pub const DEFAULT_ROYALTY: u8 = 10;
+
 /// What to register.
 #[derive(Clone, Debug)]
 pub struct Registration {
 	/// What the model is.
 	pub info: ModelInfo,
-	/// Percent of each fee for the creator.
-	pub royalty: u8,
+	/// Whether any other licence of a registered model will do.
+	pub any_licence: bool,
+	/// Percent of each fee for the creator; `None` is [`DEFAULT_ROYALTY`] for a new model, and will do
+	/// with that of a registered one.
+	pub royalty: Option<u8>,
 	/// How to run it; it names the model.
 	pub profile: Profile,
 }
@@ -80,7 +86,8 @@ pub async fn publish(
 		}
 	}
 	let submitter = Submitter::new(chain.clone(), creator);
-	let register_model = Call::register_model(&model, &registration.info, registration.royalty);
+	let royalty = registration.royalty.unwrap_or(DEFAULT_ROYALTY);
+	let register_model = Call::register_model(&model, &registration.info, royalty);
 	let register_profile = Call::register_profile(&registration.profile);
 	if known.is_none() {
 		submitter.preflight(&register_model).await?;
@@ -100,13 +107,17 @@ pub async fn publish(
 fn differences(known: &Model, wanted: &Registration) -> Vec<Difference> {
 	let text = |bytes: &[u8]| format!("`{}`", String::from_utf8_lossy(bytes));
 	let (was, is) = (&known.info, &wanted.info);
+	let licence = match wanted.any_licence {
+		true => &was.licence,
+		false => &is.licence,
+	};
 	[
 		("the name", text(&was.name), text(&is.name)),
-		("the licence", text(&was.licence), text(&is.licence)),
+		("the licence", text(&was.licence), text(licence)),
 		(
 			"the royalty",
 			format!("{} %", known.royalty),
-			format!("{} %", wanted.royalty),
+			format!("{} %", wanted.royalty.unwrap_or(known.royalty)),
 		),
 		(
 			"the manifest's hash",
@@ -149,9 +160,10 @@ mod tests {
 			licence: b"MIT".to_vec(),
 		};
 		let proof = ProofParams::F32;
-		let wanted = Registration {
+		let mut wanted = Registration {
 			info: info.clone(),
-			royalty: 10,
+			any_licence: false,
+			royalty: Some(10),
 			profile: Profile {
 				model: [2; 32],
 				arithmetic: Arithmetic::F32,
@@ -184,5 +196,10 @@ mod tests {
 				"the royalty is 5 % on chain, not 10 %"
 			]
 		);
+		// Where nothing was asked for, anything will do.
+		known.info.name = b"small".to_vec();
+		known.info.licence = b"Apache-2.0".to_vec();
+		(wanted.royalty, wanted.any_licence) = (None, true);
+		assert!(differences(&known, &wanted).is_empty());
 	}
 }

@@ -277,6 +277,14 @@ pub struct TaskRules {
 }
 
 impl TaskRules {
+	/// Most tokens of prompt and answer whose window fits twice into the longest patience.
+	pub fn longest(&self, profile: &Profile) -> u32 {
+		let blocks = (self.max_patience / 2).saturating_sub(self.base_window.saturating_add(1));
+		let millis = u64::from(blocks) * u64::from(self.millisecs_per_block);
+		let tokens = millis * u64::from(profile.min_tokens_per_second) / 1_000;
+		u32::try_from(tokens).unwrap_or(u32::MAX)
+	}
+
 	/// The least patience for a task of so many tokens, prompt and answer together.
 	pub fn needed_patience(&self, profile: &Profile, tokens: u32) -> BlockNumber {
 		let speed = u64::from(profile.min_tokens_per_second).max(1);

@@ -29,8 +29,13 @@ pub enum Standing {
 		/// The session from which it does.
 		session: u32,
 	},
-	/// Not in the profile's list: withdrawn, or evicted by larger bonds.
+	/// Not in the profile's list, which has a place: not asked for yet, or withdrawn.
 	NotListed,
+	/// Not in the profile's list, whose places all have larger bonds.
+	ListFull {
+		/// How many places there are.
+		places: u32,
+	},
 }
 
 impl Standing {
@@ -41,7 +46,8 @@ impl Standing {
 
 	/// Whether the worker can mend it by itself, by asking for its place in the list again.
 	pub fn is_mended_by_listing(&self) -> bool {
-		*self == Self::NotListed
+		// A bond that has grown may take the place of a smaller one.
+		matches!(self, Self::NotListed | Self::ListFull { .. })
 	}
 }
 
@@ -69,8 +75,11 @@ impl fmt::Display for Standing {
 				)
 			}
 			Self::NotListed => f.write_str(
-				"the profile's list has no place for this operator: its entries have larger bonds, so bond \
-				 more",
+				"not in the profile's list yet, which has a place: the worker asks for it now",
+			),
+			Self::ListFull { places } => write!(
+				f,
+				"all {places} places in the profile's list are taken: bond more than the smallest bond there"
 			),
 		}
 	}
@@ -105,15 +114,24 @@ impl View {
 				session: bond.activates_at,
 			});
 		}
-		let listed = match role {
-			Role::Miner => self.offer(profile, operator).await?.is_some(),
-			Role::Verifier => self.verifiers(profile).await?.contains(operator),
-			Role::Validator => true,
+		let (listed, entries) = match role {
+			Role::Miner => match self.offer(profile, operator).await? {
+				Some(_) => return Ok(Standing::Good),
+				None => (false, self.offers(profile).await?.len()),
+			},
+			Role::Verifier => {
+				let verifiers = self.verifiers(profile).await?;
+				(verifiers.contains(operator), verifiers.len())
+			}
+			Role::Validator => return Ok(Standing::Good),
 		};
-		Ok(if listed {
-			Standing::Good
-		} else {
-			Standing::NotListed
+		if listed {
+			return Ok(Standing::Good);
+		}
+		let places = self.candidates()?;
+		Ok(match entries < places as usize {
+			true => Standing::NotListed,
+			false => Standing::ListFull { places },
 		})
 	}
 }
@@ -142,6 +160,10 @@ impl Complaint {
 		let consequence = self.consequence;
 		let trouble = (!standing.is_good()).then(|| standing.clone());
 		match self.alarm.update(trouble) {
+			// So it begins, and the worker mends it by itself.
+			Some(Notice::Begins) if *standing == Standing::NotListed => {
+				tracing::info!(%standing, "idle until then: {consequence}");
+			}
 			Some(Notice::Begins) => tracing::error!(%standing, "idle: {consequence}"),
 			Some(Notice::Lasts) => tracing::error!(%standing, "still idle: {consequence}"),
 			Some(Notice::Over) => tracing::info!("in good standing again"),
@@ -169,7 +191,8 @@ mod tests {
 			(Standing::Unpaired, "--operator-key-file"),
 			(Standing::NotBonded, "bond at least"),
 			(Standing::Waiting { session: 7 }, "session 7"),
-			(Standing::NotListed, "bond more"),
+			(Standing::NotListed, "asks for it now"),
+			(Standing::ListFull { places: 64 }, "bond more"),
 		] {
 			assert!(!standing.is_good());
 			assert!(standing.to_string().contains(remedy), "{standing}");

@@ -44,7 +44,8 @@ pub use chat::{ChatMessage, ChatTemplate, FIXED_DATE, RenderOptions, TemplateErr
 pub use config::{Family, ModelConfig, RopeScaling, SamplingDefaults};
 pub use error::CheckpointError;
 pub use manifest::{
-	ManifestError, known_manifest, manifest_json, manifest_of, read_manifest, verify_manifest,
+	ManifestError, check_published, known_manifest, manifest_json, manifest_of, read_manifest,
+	verify_manifest,
 };
 pub use stream::{StopMatcher, TextStream};
 pub use tokenizer::{Tokenizer, TokenizerError};

@@ -38,6 +38,13 @@ pub enum ManifestError {
 	/// A file that the manifest names is absent.
 	#[error("{} is missing, which the manifest names; download it", path.display())]
 	Missing { path: PathBuf },
+	/// There is no published manifest to compare with.
+	#[error(
+		"there is no manifest {} to verify against: get it from whoever published the model, or make it where \
+		 the files are as they should be, by `infergrid model manifest DIR > manifest.json`",
+		path.display()
+	)]
+	Unpublished { path: PathBuf },
 	/// There is a file of the model's kind that the manifest does not name.
 	#[error(
 		"{} is not part of the model that the manifest names, and would change how it is asked; remove it",
@@ -106,6 +113,26 @@ pub fn known_manifest(
 	Ok(manifest)
 }
 
+/// Names what is changed in `directory` where it holds the model `found`, and a `manifest.json` of
+/// another. Reads every byte of a model's files then, and none otherwise.
+pub fn check_published(
+	directory: &Path,
+	found: &infergrid_primitives::Hash,
+	licence: &str,
+) -> Result<(), ManifestError> {
+	let path = directory.join(PUBLISHED);
+	if !path.is_file() {
+		return Ok(());
+	}
+	let manifest = read_manifest(&path, licence)?;
+	if manifest.id() == *found {
+		return Ok(());
+	}
+	verify_manifest(directory, &manifest)?;
+	let reason = "the files beside it make another model".to_owned();
+	Err(ManifestError::Malformed { path, reason })
+}
+
 fn no_foreign_file(directory: &Path, manifest: &Manifest) -> Result<(), ManifestError> {
 	let is_named = |name: &str| {
 		let mut files = manifest.files.iter();
@@ -130,7 +157,7 @@ pub fn read_manifest(path: &Path, licence: &str) -> Result<Manifest, ManifestErr
 	let bytes = match files::read(path, files::JSON_LIMIT) {
 		Ok(Some(bytes)) => bytes,
 		Ok(None) => {
-			return Err(ManifestError::Missing {
+			return Err(ManifestError::Unpublished {
 				path: path.to_path_buf(),
 			});
 		}
@@ -239,6 +266,12 @@ mod tests {
 		fs::write(path.join(PUBLISHED), manifest_json(&whole).to_string()).unwrap();
 		fs::remove_file(path.join("model.safetensors")).unwrap();
 		assert_eq!(known_manifest(path, &config, "MIT").unwrap(), whole);
+
+		let error = check_published(path, &[0; 32], "MIT").unwrap_err();
+		assert!(error.to_string().contains("model.safetensors"), "{error}");
+		check_published(path, &whole.id(), "MIT").unwrap();
+		let error = read_manifest(&path.join("none.json"), "MIT").unwrap_err();
+		assert!(error.to_string().contains("no manifest"), "{error}");
 
 		fs::write(path.join("chat_template.jinja"), "x").unwrap();
 		let error = known_manifest(path, &config, "MIT").unwrap_err();

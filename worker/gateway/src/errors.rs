@@ -164,10 +164,18 @@ impl ApiError {
 		)
 	}
 
-	pub(crate) fn model_not_found(name: &str) -> Self {
+	/// No model has this name, or it could stand for several creators' `choices`.
+	pub(crate) fn model_not_found(name: &str, choices: &[String]) -> Self {
 		let shown: String = name.chars().take(128).collect();
-		let message =
-			format!("The model `{shown}` does not exist. GET /v1/models lists those that do.");
+		let message = match choices {
+			[] => {
+				format!("The model `{shown}` does not exist. GET /v1/models lists those that do.")
+			}
+			[..] => format!(
+				"Several creators have a model `{shown}`. Ask for one of: {}.",
+				choices.join(", ")
+			),
+		};
 		Self::about(Kind::ModelNotFound, "model", message)
 	}
 
@@ -319,6 +327,10 @@ mod tests {
 
 	#[test]
 	fn a_long_model_name_is_not_echoed_whole() {
-		assert!(ApiError::model_not_found(&"x".repeat(10_000)).message.len() < 300);
+		assert!(
+			ApiError::model_not_found(&"x".repeat(10_000), &[])
+				.message
+				.len() < 300
+		);
 	}
 }

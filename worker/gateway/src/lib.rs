@@ -28,6 +28,7 @@ mod errors;
 mod guard;
 mod market;
 mod metrics;
+mod names;
 mod params;
 mod places;
 mod receipts;
@@ -44,6 +45,7 @@ pub use market::{
 	OrderError, OrderEvent, OrderStream, Placement, ReceiptProgress, SamplingDefaults, Settlement,
 };
 pub use metrics::GatewayMetrics;
+pub use names::{Known, Names, names};
 pub use routes::router;
 pub use server::serve;
 pub use settings::{ApiKey, Exposed, Settings};

@@ -9,7 +9,7 @@ use infergrid_primitives::{
 	market::Shares,
 	request::{Assurance, Receipt, SamplingParams},
 };
-use std::{sync::Arc, time::Duration};
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
 /// Where answers come from. Implemented over the chain and the swarm, and by fakes in tests.
 #[async_trait]
@@ -39,8 +39,10 @@ pub type OrderStream = BoxStream<'static, OrderEvent>;
 /// A model that can be ordered.
 #[derive(Debug)]
 pub struct Model {
-	/// The name that clients use.
+	/// The name that is listed; no other model has it.
 	pub name: String,
+	/// Other names that clients may use, as [`crate::names`] gives them.
+	pub aliases: Vec<String>,
 	/// The execution profile that is ordered.
 	pub profile: Hash,
 	/// Who registered it, for display.
@@ -66,6 +68,24 @@ pub struct SamplingDefaults {
 	pub top_p_micros: Option<u32>,
 	/// Most likely tokens among which to choose; 0 is off.
 	pub top_k: Option<u32>,
+}
+
+/// A model's suggestions in the units of the API; those out of range are left to its defaults.
+impl From<&infergrid_checkpoint::SamplingDefaults> for SamplingDefaults {
+	fn from(suggested: &infergrid_checkpoint::SamplingDefaults) -> Self {
+		let micros = |value: f64, range: RangeInclusive<f64>| {
+			let micros = (value * 1e6).round();
+			// In range, so exact.
+			range.contains(&micros).then_some(micros as u32)
+		};
+		Self {
+			temperature_micros: suggested
+				.temperature
+				.and_then(|temperature| micros(temperature, 0.0..=2e6)),
+			top_p_micros: suggested.top_p.and_then(|top_p| micros(top_p, 1.0..=1e6)),
+			top_k: suggested.top_k,
+		}
+	}
 }
 
 /// A request for one answer.

@@ -9,6 +9,7 @@ use crate::{
 	errors::{ApiError, Kind},
 	guard,
 	market::{KeptAnswer, Market, Model, Order},
+	names,
 	params::Common,
 	places::{Place, Places},
 	receipts,
@@ -119,6 +120,7 @@ async fn chat(
 	let checkpoint = model.checkpoint.clone();
 	let options = RenderOptions {
 		now: i64::try_from(now()).ok(),
+		allow_control_tokens: gateway.settings.allow_control_tokens,
 		..RenderOptions::default()
 	};
 	let prompt = blocking(move || Ok(checkpoint.encode_chat(&messages, &options)?)).await?;
@@ -290,8 +292,9 @@ async fn log(State(gateway): State<Arc<Gateway>>, request: Request, next: Next) 
 impl Gateway {
 	async fn model(&self, name: &str) -> Result<Arc<Model>, ApiError> {
 		let models = self.market.models().await?;
-		let found = models.into_iter().find(|model| model.name == name);
-		found.ok_or_else(|| ApiError::model_not_found(name))
+		names::find(&models, name)
+			.cloned()
+			.ok_or_else(|| ApiError::model_not_found(name, &names::choices(&models, name)))
 	}
 
 	/// Orders the answer to a valid request. With the prompt come the name of its parameter and the

@@ -45,6 +45,9 @@ pub struct Settings {
 	pub allow_hosts: Vec<String>,
 	/// Web origins whose pages may call this gateway, such as `https://example.org`. `*` is any.
 	pub allow_origins: Vec<String>,
+	/// Lets messages spell control tokens: whoever writes a part of one can then end its turn and begin
+	/// another.
+	pub allow_control_tokens: bool,
 	/// How often a comment is sent on a stream that has nothing else to say.
 	pub keep_alive: Duration,
 	/// What is counted.
@@ -55,13 +58,14 @@ impl Default for Settings {
 	fn default() -> Self {
 		Self {
 			api_keys: Vec::new(),
-			max_concurrent: 64,
+			max_concurrent: 256,
 			max_body_bytes: 2 * 1024 * 1024,
 			max_bodies_bytes: 64 * 1024 * 1024,
 			max_connections: 1_024,
 			answer_timeout: Duration::from_secs(1_800),
 			allow_hosts: Vec::new(),
 			allow_origins: Vec::new(),
+			allow_control_tokens: false,
 			keep_alive: Duration::from_secs(15),
 			metrics: GatewayMetrics::default(),
 		}
@@ -80,6 +84,14 @@ pub struct Exposed {
 }
 
 impl Settings {
+	/// With room for `answers` at once, and for as many connections that ask for something else.
+	#[must_use]
+	pub fn for_answers(mut self, answers: usize) -> Self {
+		self.max_concurrent = answers;
+		self.max_connections = self.max_connections.max(answers.saturating_mul(2));
+		self
+	}
+
 	/// Whether `address` may be served with these settings: beyond loopback only with a key.
 	pub fn check(&self, address: SocketAddr) -> Result<(), Exposed> {
 		if address.ip().is_loopback() || !self.api_keys.is_empty() {
@@ -93,6 +105,14 @@ impl Settings {
 #[cfg(test)]
 mod tests {
 	use super::*;
+
+	#[test]
+	fn every_answer_has_a_connection() {
+		let many = Settings::default().for_answers(2_000);
+		assert_eq!((many.max_concurrent, many.max_connections), (2_000, 4_000));
+		let few = Settings::default().for_answers(32);
+		assert_eq!((few.max_concurrent, few.max_connections), (32, 1_024));
+	}
 
 	#[test]
 	fn beyond_loopback_a_key_is_needed() {

@@ -8,17 +8,15 @@ use crate::{
 };
 use axum::{
 	Json,
-	http::{HeaderName, HeaderValue},
-	response::{
-		IntoResponse, Response,
-		sse::{Event, KeepAlive, Sse},
-	},
+	body::{Body, Bytes},
+	http::{HeaderName, HeaderValue, header},
+	response::{IntoResponse, Response},
 };
 use futures::StreamExt;
 use infergrid_primitives::request::Receipt;
 use serde_json::{Value, json};
-use std::{collections::VecDeque, convert::Infallible, time::Duration};
-use tokio::sync::mpsc;
+use std::{collections::VecDeque, convert::Infallible, pin::pin, time::Duration};
+use tokio::{sync::mpsc, time::sleep};
 use tokio_stream::wrappers::ReceiverStream;
 
 /// The response header that carries the receipt's id.
@@ -27,6 +25,9 @@ pub(crate) const RECEIPT_HEADER: HeaderName = HeaderName::from_static("x-infergr
 const WAITING: usize = 64;
 /// How long such a client may keep its place without reading anything.
 const STALLED: Duration = Duration::from_secs(60);
+/// A comment without the blank line that ends an event: some clients take an event without data for a
+/// broken one.
+const KEEP_ALIVE: Bytes = Bytes::from_static(b": keep-alive\n");
 const UNBUFFERED_HEADER: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// What differs between the kinds of completion. The functions give one entry of `choices`.
@@ -132,26 +133,36 @@ pub(crate) fn events<S: Shape>(
 		clippy::disallowed_methods,
 		reason = "ends with its receiver, which is the response"
 	)]
-	tokio::spawn(pump(Chunks::<S>::new(answer, meta, include_usage), sender));
+	tokio::spawn(pump(
+		Chunks::<S>::new(answer, meta, include_usage),
+		sender,
+		keep_alive,
+	));
 	let stream = ReceiverStream::new(receiver).map(Ok::<_, Infallible>);
-	let response = Sse::new(stream)
-		.keep_alive(KeepAlive::new().interval(keep_alive))
-		.into_response();
-	let mut response = with_receipt(response, &placement);
-	// Proxies that collect responses would hold the tokens back.
-	response
-		.headers_mut()
-		.insert(UNBUFFERED_HEADER, HeaderValue::from_static("no"));
-	response
+	let head = [
+		(header::CONTENT_TYPE, "text/event-stream"),
+		(header::CACHE_CONTROL, "no-cache"),
+		// Proxies that collect responses would hold the tokens back.
+		(UNBUFFERED_HEADER, "no"),
+	];
+	let response = (head, Body::from_stream(stream)).into_response();
+	with_receipt(response, &placement)
 }
 
 /// Moves events to the connection, until the end, until the client has gone, or until it has read
 /// nothing for so long that its place is better given to another.
-async fn pump<S: Shape>(mut chunks: Chunks<S>, sender: mpsc::Sender<Event>) {
+async fn pump<S: Shape>(mut chunks: Chunks<S>, sender: mpsc::Sender<Bytes>, keep_alive: Duration) {
 	loop {
-		let event = tokio::select! {
-			event = chunks.next() => event,
-			() = sender.closed() => return,
+		let event = {
+			let mut next = pin!(chunks.next());
+			loop {
+				tokio::select! {
+					event = &mut next => break event,
+					() = sender.closed() => return,
+					// A client that has more to read needs no comment.
+					() = sleep(keep_alive) => drop(sender.try_send(KEEP_ALIVE)),
+				}
+			}
 		};
 		let Some(event) = event else {
 			return;
@@ -175,7 +186,7 @@ struct Chunks<S> {
 	answer: Option<Answer>,
 	meta: Meta,
 	include_usage: bool,
-	ready: VecDeque<Event>,
+	ready: VecDeque<Bytes>,
 	/// Whether the client has seen text.
 	shown: bool,
 	shape: std::marker::PhantomData<fn() -> S>,
@@ -199,7 +210,7 @@ impl<S: Shape> Chunks<S> {
 		chunks
 	}
 
-	async fn next(&mut self) -> Option<Event> {
+	async fn next(&mut self) -> Option<Bytes> {
 		while self.ready.is_empty() {
 			let piece = self.answer.as_mut()?.next().await;
 			match piece {
@@ -247,7 +258,8 @@ impl<S: Shape> Chunks<S> {
 			chunk["infergrid"] = extension;
 			self.push(&chunk);
 		}
-		self.ready.push_back(Event::default().data("[DONE]"));
+		self.ready
+			.push_back(Bytes::from_static(b"data: [DONE]\n\n"));
 	}
 
 	fn chunk(&self, choice: Value) -> Value {
@@ -260,7 +272,6 @@ impl<S: Shape> Chunks<S> {
 
 	fn push(&mut self, data: &Value) {
 		// JSON on one line: an event's data may not contain bare line breaks.
-		self.ready
-			.push_back(Event::default().data(data.to_string()));
+		self.ready.push_back(format!("data: {data}\n\n").into());
 	}
 }

@@ -16,6 +16,10 @@ pub(crate) async fn start(directory: &Path, device: Device) -> Result<Arc<Server
 			error => Failure::internal(error),
 		},
 	)?;
+	let (path, model) = (directory.to_path_buf(), server.model());
+	crate::blocking(move || infergrid_checkpoint::check_published(&path, &model, LICENCE))
+		.await?
+		.map_err(Failure::config)?;
 	let speed = server.speed();
 	tracing::info!(
 		prefill.tokens_per_second = speed.prefill.round(),

@@ -3,7 +3,7 @@
 use crate::{
 	cli::Context,
 	failure::Failure,
-	market::GridMarket,
+	market::{self, GridMarket},
 	settings::{self, Common},
 	worker::metrics_server,
 };
@@ -63,7 +63,7 @@ pub(crate) struct GatewayArgs {
 	/// Blocks to wait for an answer, at least what the chain asks for its length [default: 200]
 	#[arg(long, value_name = "BLOCKS", env = "INFERGRID_PATIENCE")]
 	patience: Option<u32>,
-	/// Orders under way at once; further ones are told when to come back [default: 256]
+	/// Answers under way at once; further requests are told when to come back [default: 256]
 	#[arg(long, value_name = "N", env = "INFERGRID_MAX_ORDERS")]
 	max_orders: Option<usize>,
 	/// How long to wait at a stop for orders under way; the next start takes up the rest [default: 20]
@@ -94,6 +94,9 @@ pub(crate) struct GatewayArgs {
 	/// Dial miners at addresses of this machine and of private networks: for private grids
 	#[arg(long, env = "INFERGRID_ALLOW_LOCAL")]
 	allow_local: bool,
+	/// Let messages spell control tokens such as <|im_end|>, with which they can forge whole turns
+	#[arg(long, env = "INFERGRID_ALLOW_CONTROL_TOKENS")]
+	allow_control_tokens: bool,
 	/// Key of which clients must show one; repeat for more. Needed to listen beyond loopback
 	#[arg(
 		long,
@@ -123,6 +126,7 @@ struct GatewaySettings {
 	metrics: Option<String>,
 	always_audit: bool,
 	allow_local: bool,
+	allow_control_tokens: bool,
 	api_key: Vec<Secret>,
 }
 
@@ -166,10 +170,27 @@ impl GatewaySettings {
 			metrics: args.metrics.or_else(|| file.metrics.clone()),
 			always_audit: args.always_audit || file.always_audit.unwrap_or_default(),
 			allow_local: args.allow_local || file.allow_local.unwrap_or_default(),
+			allow_control_tokens: args.allow_control_tokens
+				|| file.allow_control_tokens.unwrap_or_default(),
 			api_key: keys(args.api_key)
 				.or_else(|| file.api_key.clone())
 				.unwrap_or_default(),
 		})
+	}
+}
+
+impl GatewaySettings {
+	/// What the HTTP server is told.
+	fn http(&self, metrics: GatewayMetrics) -> Settings {
+		let keys = self.api_key.iter();
+		Settings {
+			api_keys: keys.map(|key| ApiKey::new(key.expose())).collect(),
+			allow_hosts: self.allow_host.clone(),
+			allow_origins: self.allow_origin.clone(),
+			allow_control_tokens: self.allow_control_tokens,
+			metrics,
+			..Settings::default().for_answers(self.max_orders)
+		}
 	}
 }
 
@@ -187,18 +208,9 @@ pub(crate) async fn run(args: GatewayArgs, context: Context) -> Result<(), Failu
 	})?;
 	let address = listener.local_addr().map_err(Failure::outside)?;
 	let mut registry = Registry::with_prefix("infergrid");
-	let http = Settings {
-		api_keys: settings
-			.api_key
-			.iter()
-			.map(|key| ApiKey::new(key.expose()))
-			.collect(),
-		allow_hosts: settings.allow_host.clone(),
-		allow_origins: settings.allow_origin.clone(),
-		metrics: GatewayMetrics::register(&mut registry),
-		..Settings::default()
-	};
+	let http = settings.http(GatewayMetrics::register(&mut registry));
 	http.check(address).map_err(Failure::config)?;
+	let models = market::open(&settings.model)?;
 	let chain = tokio::select! {
 		_ = context.stop.cancelled() => return Ok(()),
 		chain = Chain::connect(Options::new(settings.common.node.clone())) => chain?,
@@ -222,7 +234,7 @@ pub(crate) async fn run(args: GatewayArgs, context: Context) -> Result<(), Failu
 	};
 	let node = Arc::new(Node::new(Submitter::new(chain.clone(), key)));
 	let payer = Arc::new(Payer::open(node, Arc::new(swarm_handle), journal, terms).await?);
-	let market = GridMarket::open(chain.clone(), payer.clone(), &settings.model)?;
+	let market = GridMarket::new(chain.clone(), payer.clone(), models);
 	let connections = http.max_connections;
 	let router = infergrid_gateway::router(http, market);
 	tracing::info!(gateway.url = %format!("http://{address}"), "serving");
@@ -259,4 +271,39 @@ pub(crate) async fn run(args: GatewayArgs, context: Context) -> Result<(), Failu
 	let result = crew.run(limit).await;
 	swarm.shutdown().await;
 	Ok(result?)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+	use clap::Parser;
+
+	#[derive(Parser)]
+	struct Line {
+		#[command(flatten)]
+		args: GatewayArgs,
+	}
+
+	#[test]
+	fn clients_have_as_many_places_as_there_may_be_orders() {
+		let line = [
+			"gateway",
+			"--model",
+			"m",
+			"--key",
+			"//A",
+			"--max-orders",
+			"7",
+		];
+		let args = Line::parse_from(line).args;
+		let context = Context {
+			common: Common::merge(&settings::CommonArgs::default(), &settings::File::default()),
+			file: settings::File::default(),
+			show_settings: false,
+			stop: CancellationToken::new(),
+		};
+		let settings = GatewaySettings::merge(args, &context).unwrap();
+		let http = settings.http(GatewayMetrics::default());
+		assert_eq!(http.max_concurrent, 7);
+	}
 }

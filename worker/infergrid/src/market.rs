@@ -4,19 +4,19 @@ use crate::failure::Failure;
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use infergrid_chain::{Chain, Phase, ReadError, RefundReason, Trouble, View};
-use infergrid_checkpoint::{Checkpoint, SamplingDefaults as Suggested};
+use infergrid_checkpoint::Checkpoint;
 use infergrid_gateway::{
-	AuditProgress, Delivery, Health, KeptAnswer, Market, MarketError, Model, Order, OrderError,
-	OrderEvent, OrderStream, Placement, ReceiptProgress, SamplingDefaults, Settlement,
+	AuditProgress, Delivery, Health, KeptAnswer, Known, Market, MarketError, Model, Order,
+	OrderError, OrderEvent, OrderStream, Placement, ReceiptProgress, Settlement, names,
 };
 use infergrid_journal::Answer;
 use infergrid_keys::address;
 use infergrid_payer as payer;
 use infergrid_payer::{Following, Kept, OrderRequest, Payer, Stage};
-use infergrid_primitives::{Balance, Hash, market::Price, model::Profile};
+use infergrid_primitives::{Balance, Hash, market::Price};
 use std::{
+	cmp::Reverse,
 	collections::{HashMap, VecDeque},
-	ops::RangeInclusive,
 	path::PathBuf,
 	sync::{Arc, Mutex, PoisonError},
 	time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -27,34 +27,37 @@ const MODELS_FRESH: Duration = Duration::from_secs(3);
 /// A gateway that cannot pay for so many tokens at the reference price says so.
 const FUNDS_FOR_TOKENS: u32 = 100_000;
 
+/// Local files by model.
+type Checkpoints = HashMap<Hash, Arc<Checkpoint>>;
+
+/// The models whose files are in `directories`.
+pub(crate) fn open(directories: &[PathBuf]) -> Result<Checkpoints, Failure> {
+	let mut checkpoints = HashMap::new();
+	for directory in directories {
+		let checkpoint = Checkpoint::open(directory).map_err(Failure::config)?;
+		checkpoint.tokenizer().map_err(Failure::config)?;
+		let model = crate::engine::known_manifest(&checkpoint)?.id();
+		tracing::info!(model = %hex::encode(model), directory = %directory.display(), "knows a model");
+		checkpoints.insert(model, Arc::new(checkpoint));
+	}
+	Ok(checkpoints)
+}
+
 /// The payer, and the models whose files are at hand.
 #[derive(Debug)]
 pub(crate) struct GridMarket {
 	chain: Chain,
 	payer: Arc<Payer>,
-	/// Local files by model.
-	checkpoints: HashMap<Hash, Arc<Checkpoint>>,
+	checkpoints: Checkpoints,
 	/// When this gateway began, for clients that want to know a model's age.
 	since: u64,
 	models: Mutex<Option<(Instant, Vec<Arc<Model>>)>>,
 }
 
 impl GridMarket {
-	/// A market over models whose files are in `directories`.
-	pub(crate) fn open(
-		chain: Chain,
-		payer: Arc<Payer>,
-		directories: &[PathBuf],
-	) -> Result<Arc<Self>, Failure> {
-		let mut checkpoints = HashMap::new();
-		for directory in directories {
-			let checkpoint = Checkpoint::open(directory).map_err(Failure::config)?;
-			checkpoint.tokenizer().map_err(Failure::config)?;
-			let model = crate::engine::known_manifest(&checkpoint)?.id();
-			tracing::info!(model = %hex::encode(model), directory = %directory.display(), "knows a model");
-			checkpoints.insert(model, Arc::new(checkpoint));
-		}
-		Ok(Arc::new(Self {
+	/// A market over models at hand.
+	pub(crate) fn new(chain: Chain, payer: Arc<Payer>, checkpoints: Checkpoints) -> Arc<Self> {
+		Arc::new(Self {
 			chain,
 			payer,
 			checkpoints,
@@ -62,7 +65,7 @@ impl GridMarket {
 				.duration_since(UNIX_EPOCH)
 				.map_or(0, |now| now.as_secs()),
 			models: Mutex::default(),
-		}))
+		})
 	}
 
 	/// The models that can be served now: known here, and offered by somebody whose bond counts.
@@ -85,7 +88,7 @@ impl GridMarket {
 
 	async fn read_models(&self, view: &View) -> Result<Vec<Arc<Model>>, ReadError> {
 		let rules = view.task_rules()?;
-		let mut found = Vec::new();
+		let (mut known, mut profiles) = (Vec::new(), Vec::new());
 		for (id, profile) in view.profiles().await? {
 			let Some(checkpoint) = self.checkpoints.get(&profile.model) else {
 				continue;
@@ -93,49 +96,48 @@ impl GridMarket {
 			let Some(model) = view.model(&profile.model).await? else {
 				continue;
 			};
-			if model.retired_at.is_some() || !self.payer.is_served(&id).await? {
+			if model.retired_at.is_some() {
 				continue;
 			}
-			let name = String::from_utf8_lossy(&model.info.name).into_owned();
-			found.push((name, model.creator, id, profile, checkpoint.clone()));
+			known.push(Known {
+				name: String::from_utf8_lossy(&model.info.name).into_owned(),
+				owner: address(&model.creator),
+				profile: id,
+			});
+			profiles.push((id, profile, checkpoint.clone()));
 		}
-		let creators = |name: &str| {
-			let mut creators: Vec<_> = found.iter().filter(|m| m.0 == name).map(|m| m.1).collect();
-			creators.sort_unstable();
-			creators.dedup();
-			creators.len()
-		};
-		Ok(found
-			.iter()
-			.map(|(name, creator, id, profile, checkpoint)| {
-				Arc::new(Model {
-					// Names are not unique among creators.
-					name: match creators(name) {
-						1 => name.clone(),
-						_ => format!("{}/{name}", address(creator)),
-					},
-					profile: *id,
-					owner: address(creator),
+		let mut models = Vec::new();
+		for ((names, known), (id, profile, checkpoint)) in
+			names(&known).into_iter().zip(known).zip(profiles)
+		{
+			if self.payer.is_served(&id).await? {
+				models.push(Arc::new(Model {
+					name: names.listed,
+					aliases: names.aliases,
+					profile: id,
+					owner: known.owner,
 					created: self.since,
 					context: profile.context,
-					longest: longest(&rules, profile),
-					sampling: sampling(&checkpoint.sampling),
-					checkpoint: checkpoint.clone(),
-				})
-			})
-			.collect())
+					longest: rules.longest(&profile),
+					sampling: (&checkpoint.sampling).into(),
+					checkpoint,
+				}));
+			}
+		}
+		// A name that fits several means the one with the longest context.
+		models.sort_by_key(|model| (Reverse(model.context), model.profile));
+		Ok(models)
 	}
 
 	async fn read_health(&self) -> Result<(Balance, Vec<String>), ReadError> {
 		let view = self.chain.latest().await?;
-		let money = self.payer.funds().await?;
+		let (money, payer) = (self.payer.funds().await?, address(&self.payer.account()));
 		let funds = money.free;
 		let mut problems = Vec::new();
 		if let (Some(orders), true) = (money.orders_left(), money.are_low()) {
 			problems.push(format!(
-				"the payer {} has {funds} plancks left, enough for {orders} orders like the last one: send it \
-				 some AIT",
-				address(&self.payer.account())
+				"the payer {payer} has {funds} plancks left, enough for {orders} orders like the last one: \
+				 send it some AIT"
 			));
 		}
 		for (_, profile) in view.profiles().await? {
@@ -149,39 +151,14 @@ impl GridMarket {
 			let wanted = price.fee(0, FUNDS_FOR_TOKENS);
 			if funds < wanted {
 				problems.push(format!(
-					"the payer {} has {funds} plancks left, less than {FUNDS_FOR_TOKENS} tokens cost: send \
-					 it some AIT",
-					address(&self.payer.account())
+					"the payer {payer} has {funds} plancks left, less than {FUNDS_FOR_TOKENS} tokens cost: \
+					 send it some AIT"
 				));
 				break;
 			}
 		}
 		Ok((funds, problems))
 	}
-}
-
-/// A model's suggestions in the units of the API; those out of range are left to its defaults.
-fn sampling(suggested: &Suggested) -> SamplingDefaults {
-	let micros = |value: f64, range: RangeInclusive<f64>| {
-		let micros = (value * 1e6).round();
-		// In range, so exact.
-		range.contains(&micros).then_some(micros as u32)
-	};
-	SamplingDefaults {
-		temperature_micros: suggested
-			.temperature
-			.and_then(|temperature| micros(temperature, 0.0..=2e6)),
-		top_p_micros: suggested.top_p.and_then(|top_p| micros(top_p, 1.0..=1e6)),
-		top_k: suggested.top_k,
-	}
-}
-
-/// Most tokens of prompt and answer whose window fits twice into the longest patience.
-fn longest(rules: &infergrid_chain::TaskRules, profile: &Profile) -> u32 {
-	let blocks = (rules.max_patience / 2).saturating_sub(rules.base_window.saturating_add(1));
-	let millis = u64::from(blocks) * u64::from(rules.millisecs_per_block);
-	let tokens = millis * u64::from(profile.min_tokens_per_second) / 1_000;
-	u32::try_from(tokens).unwrap_or(u32::MAX)
 }
 
 fn unavailable(error: impl std::fmt::Display) -> MarketError {

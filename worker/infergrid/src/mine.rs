@@ -53,7 +53,7 @@ pub(crate) struct MineArgs {
 		value_delimiter = ','
 	)]
 	pub(crate) listen: Vec<String>,
-	/// Multiaddress that others dial [default: the first one listened on]
+	/// Multiaddress that others dial [default: of those listened on, the one that most can dial]
 	#[arg(long, value_name = "ADDRESS", env = "INFERGRID_ANNOUNCE")]
 	pub(crate) announce: Option<String>,
 	/// Offer without asking other miners whether they reach the announced address

@@ -4,7 +4,7 @@
 mod publish;
 
 pub(crate) use publish::{
-	DEFAULT_PRICE_INPUT, DEFAULT_PRICE_OUTPUT, DEFAULT_TOKENS_PER_SECOND, Publication, publish,
+	DEFAULT_PRICE_INPUT, DEFAULT_PRICE_OUTPUT, DEFAULT_TOKENS_PER_SECOND, Publication, registration,
 };
 
 use crate::{blocking, cli::Context, engine, failure::Failure, output, settings};
@@ -81,18 +81,18 @@ struct PublishArgs {
 	/// Name by which clients ask for it
 	#[arg(long, value_name = "NAME")]
 	name: String,
-	/// Percent of each fee for the creator, 5 to 20
-	#[arg(long, value_name = "PERCENT", default_value_t = 10)]
-	royalty: u8,
+	/// Percent of each fee for the creator, 5 to 20 [default: 10, or as registered]
+	#[arg(long, value_name = "PERCENT")]
+	royalty: Option<u8>,
 	/// Reference price in plancks per 1,000 prompt tokens
 	#[arg(long, value_name = "PLANCKS", default_value_t = publish::DEFAULT_PRICE_INPUT)]
 	price_input: u128,
 	/// Reference price in plancks per 1,000 answer tokens
 	#[arg(long, value_name = "PLANCKS", default_value_t = publish::DEFAULT_PRICE_OUTPUT)]
 	price_output: u128,
-	/// SPDX identifier of the licence
-	#[arg(long, value_name = "SPDX", default_value = infergrid_engine::LICENCE)]
-	licence: String,
+	/// SPDX identifier of the licence [default: unknown, or as registered]
+	#[arg(long, value_name = "SPDX")]
+	licence: Option<String>,
 	/// Tokens per second that a miner must reach; deadlines follow from it
 	#[arg(long, value_name = "N", default_value_t = publish::DEFAULT_TOKENS_PER_SECOND)]
 	min_tokens_per_second: u32,
@@ -198,7 +198,6 @@ async fn publish_model(args: PublishArgs, context: Context) -> Result<(), Failur
 		.ok_or_else(|| Failure::usage("no creator's key: give --key-file FILE"))?
 		.key()
 		.map_err(Failure::config)?;
-	let chain = Chain::connect(Options::new(context.common.node.clone())).await?;
 	let publication = Publication {
 		directory: args.dir,
 		name: args.name,
@@ -209,12 +208,15 @@ async fn publish_model(args: PublishArgs, context: Context) -> Result<(), Failur
 		min_tokens_per_second: args.min_tokens_per_second,
 		context: args.context,
 	};
+	let registration = blocking(move || registration(&publication)).await??;
+	let chain = Chain::connect(Options::new(context.common.node.clone())).await?;
 	let outcome = tokio::select! {
 		_ = context.stop.cancelled() => return Ok(()),
-		outcome = publish(&chain, key, &publication) => outcome?,
+		outcome = infergrid_chain::publish(&chain, key, &registration) => outcome?,
 	};
-	let (model, profile) = (hex::encode(outcome.model), hex::encode(outcome.profile));
-	let new = match outcome.published {
+	let profile = &registration.profile;
+	let (model, profile) = (hex::encode(profile.model), hex::encode(profile.id()));
+	let new = match outcome {
 		Published::New => true,
 		Published::AlreadyThere => false,
 		Published::Differs(differences) => {

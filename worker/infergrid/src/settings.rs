@@ -176,6 +176,8 @@ pub(crate) struct GatewayFile {
 	pub always_audit: Option<bool>,
 	/// Dial addresses of this machine and of private networks.
 	pub allow_local: Option<bool>,
+	/// Let messages spell control tokens.
+	pub allow_control_tokens: Option<bool>,
 	/// Keys that clients must show.
 	pub api_key: Option<Vec<Secret>>,
 }

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 const EXAMPLES: &str = "\
 Examples:
-  infergrid stake bond miner 100 --operator-key-file operator.key
+  infergrid stake bond miner 1000 --operator-key-file operator.key
   infergrid stake pair --operator-key-file operator.key --worker-key-file worker.key
   infergrid stake show --account 5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY
   infergrid stake unbond miner all --operator-key-file operator.key
@@ -58,7 +58,7 @@ enum StakeCommand {
 	Bond {
 		/// For which role
 		role: RoleName,
-		/// How much, in AIT such as 100 or 0.5
+		/// How much, in AIT such as 1000 or 0.5
 		amount: String,
 	},
 	/// Begin to take a bond back; until it is withdrawn it can be slashed
@@ -126,6 +126,10 @@ pub(crate) async fn run(args: StakeArgs, context: Context) -> Result<(), Failure
 	let key = source
 		.map(|source| source.key().map_err(Failure::config))
 		.transpose()?;
+	check(&args.command)?;
+	if key.is_none() && !matches!(args.command, StakeCommand::Show { account: Some(_) }) {
+		return Err(no_key());
+	}
 	let chain = Chain::connect(Options::new(context.common.node.clone())).await?;
 	if let StakeCommand::Show { account } = &args.command {
 		let account = match (account, &key) {
@@ -149,6 +153,23 @@ pub(crate) async fn run(args: StakeArgs, context: Context) -> Result<(), Failure
 	told_done(&call, &done, args.json)
 }
 
+/// What is given here is looked at before anybody waits for a node.
+fn check(command: &StakeCommand) -> Result<(), Failure> {
+	use StakeCommand::{Bond, Pair, Show, Unbond, Unpair, Withdraw};
+	match command {
+		Bond { amount, .. } => plancks(amount).map(drop),
+		Unbond { amount, .. } => part(amount).map(drop),
+		Pair { worker_key_file } => Key::from_file(worker_key_file)
+			.map(drop)
+			.map_err(Failure::config),
+		Unpair { worker: text }
+		| Show {
+			account: Some(text),
+		} => account_of(text).map(drop),
+		Withdraw { .. } | Show { account: None } => Ok(()),
+	}
+}
+
 fn no_key() -> Failure {
 	Failure::usage("no operator's key: give --operator-key-file FILE")
 }
@@ -166,11 +187,7 @@ async fn call(
 			infergrid_operator::bond(view, &account, role.role(), plancks(amount)?).await?
 		}
 		StakeCommand::Unbond { role, amount } => {
-			let amount = match amount.as_str() {
-				"all" => None,
-				amount => Some(plancks(amount)?),
-			};
-			infergrid_operator::unbond(view, &account, role.role(), amount).await?
+			infergrid_operator::unbond(view, &account, role.role(), part(amount)?).await?
 		}
 		StakeCommand::Withdraw { role } => Call::withdraw_unbonded(role.role()),
 		StakeCommand::Pair { worker_key_file } => {
@@ -215,10 +232,15 @@ pub(crate) fn account_of(text: &str) -> Result<AccountBytes, Failure> {
 	})
 }
 
+/// An amount, or `None` for all.
+fn part(text: &str) -> Result<Option<Balance>, Failure> {
+	(text != "all").then(|| plancks(text)).transpose()
+}
+
 fn plancks(text: &str) -> Result<Balance, Failure> {
 	parse_ait(text).ok_or_else(|| {
 		Failure::usage(format!(
-			"`{text}` is no amount in AIT: give one such as 100 or 0.5"
+			"`{text}` is no amount in AIT: give one such as 1000 or 0.5"
 		))
 	})
 }

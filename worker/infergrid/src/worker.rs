@@ -161,13 +161,14 @@ impl Enrolled {
 		let chain = Chain::connect(Options::new(settings.common.node.clone())).await?;
 		let journal = data.open_journal(&chain.genesis(), key.clone(), settings.new_journal)?;
 		let secret = NodeSecret::new(data.peer_secret()?);
-		let operator =
-			infergrid_chain::operator(&chain, &key, settings.operator_key.as_ref()).await?;
 		let served = find_profile(&chain, &engine.model(), settings.profile.as_deref()).await?;
 		engine
 			.memory()
 			.check(served.profile.context.into())
 			.map_err(Failure::config)?;
+		// It costs a fee, so that everything that may be wrong here comes before it.
+		let operator =
+			infergrid_chain::operator(&chain, &key, settings.operator_key.as_ref()).await?;
 		let rules = persist(|| chain.latest()).await?.task_rules()?;
 		Ok(Self {
 			submitter: Submitter::new(chain, key.clone()),

@@ -169,3 +169,78 @@ fn a_key_file_that_others_may_read_is_refused() {
 	assert_eq!(output.status.code(), Some(3));
 	assert!(stderr(&output).contains("chmod 600"));
 }
+
+/// Nobody waits for a node to hear of a slip of their own.
+#[test]
+fn what_is_wrong_here_is_told_before_a_node_is_asked() {
+	let directory = tempfile::tempdir().unwrap();
+	let data = directory.path().join("gateway");
+	let gateway = [
+		"--model",
+		"/nope",
+		"--key",
+		"//A",
+		"--listen",
+		"127.0.0.1:0",
+		"--data",
+		data.to_str().unwrap(),
+	];
+	let key = ["--operator-key", "//A"];
+	for (command, rest, code, part) in [
+		(vec!["gateway"], &gateway[..], 3, "/nope"),
+		(
+			vec!["stake", "bond", "miner", "abc"],
+			&key[..],
+			2,
+			"`abc` is no amount",
+		),
+		(
+			vec!["stake", "unbond", "miner", "half"],
+			&key[..],
+			2,
+			"`half` is no amount",
+		),
+		(
+			vec!["stake", "unpair", "5x"],
+			&key[..],
+			2,
+			"`5x` is no account",
+		),
+		(
+			vec!["stake", "withdraw", "miner"],
+			&[][..],
+			2,
+			"no operator's key",
+		),
+		(
+			vec!["model", "publish", "/nope", "--name", "n"],
+			&["--key", "//A"][..],
+			3,
+			"/nope",
+		),
+	] {
+		let began = std::time::Instant::now();
+		let node = ["--node", "ws://127.0.0.1:1"];
+		let output = infergrid(&[&node[..], &command, rest].concat());
+		assert_eq!(
+			output.status.code(),
+			Some(code),
+			"{command:?}: {}",
+			stderr(&output)
+		);
+		assert!(stderr(&output).contains(part), "{}", stderr(&output));
+		assert!(began.elapsed().as_secs() < 20, "{command:?}");
+	}
+}
+
+#[test]
+fn a_model_without_a_manifest_cannot_be_verified_and_says_how_to_get_one() {
+	let directory = tempfile::tempdir().unwrap();
+	let output = infergrid(&["model", "verify", directory.path().to_str().unwrap()]);
+	assert_eq!(output.status.code(), Some(3));
+	let told = stderr(&output);
+	assert!(
+		told.contains("there is no manifest") && told.contains("infergrid model manifest"),
+		"{told}"
+	);
+}

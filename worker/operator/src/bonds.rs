@@ -59,13 +59,21 @@ fn leaves_enough(
 	(bonded, amount): (Balance, Balance),
 	minimum: Balance,
 ) -> Result<(), OperatorError> {
+	if bonded == 0 {
+		return Err(OperatorError::NoBond {
+			role: name_of(role),
+		});
+	}
+	if amount == 0 {
+		return Err(OperatorError::Nothing);
+	}
 	let left = bonded
 		.checked_sub(amount)
 		.ok_or_else(|| OperatorError::NotBonded {
 			role: name_of(role),
 			bonded,
 		})?;
-	if amount == 0 || (left > 0 && left < minimum) {
+	if left > 0 && left < minimum {
 		return Err(OperatorError::LeftBelowMinimum { left, minimum });
 	}
 	Ok(())
@@ -107,10 +115,16 @@ mod tests {
 		let unbond = |amount| leaves_enough(Role::Miner, (150 * AIT, amount), MINIMUM);
 		assert!(unbond(50 * AIT).is_ok());
 		assert!(unbond(150 * AIT).is_ok());
-		assert!(unbond(0).is_err());
+		let refused = unbond(0).unwrap_err().to_string();
+		assert!(refused.contains("more than 0"), "{refused}");
 		let refused = unbond(51 * AIT).unwrap_err().to_string();
 		assert!(refused.contains("99 AIT would be left"), "{refused}");
 		let refused = unbond(151 * AIT).unwrap_err().to_string();
 		assert!(refused.contains("only 150 AIT"), "{refused}");
+		let refused = leaves_enough(Role::Validator, (0, 0), MINIMUM).unwrap_err();
+		assert!(
+			refused.to_string().contains("no bond as a validator"),
+			"{refused}"
+		);
 	}
 }

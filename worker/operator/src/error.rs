@@ -27,6 +27,17 @@ pub enum OperatorError {
 		/// What should be bonded.
 		amount: Balance,
 	},
+	/// There is nothing to unbond.
+	#[error(
+		"there is no bond as a {role} that could be unbonded; `infergrid stake show` names those there are"
+	)]
+	NoBond {
+		/// For what.
+		role: &'static str,
+	},
+	/// Nothing was asked for.
+	#[error("unbond more than 0 AIT, or `all`")]
+	Nothing,
 	/// The bond is smaller than that. Unbond less.
 	#[error("only {} AIT are bonded as a {role}", ait(*bonded))]
 	NotBonded {

@@ -1,7 +1,7 @@
 //! What is refused before a fee is paid.
 
 use super::fake::{FakeNode, account};
-use crate::{Call, Key, ModelInfo, OfferTerms, Refusal, SubmitError, Submitter, ait};
+use crate::{Call, Key, ModelInfo, OfferTerms, Refusal, Standing, SubmitError, Submitter, ait};
 use codec::Encode;
 use infergrid_primitives::{
 	AIT, AccountBytes, Balance, Hash,
@@ -253,4 +253,38 @@ async fn an_account_without_money_is_told_before_it_sends() {
 			..
 		}
 	));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_with_a_place_is_told_from_a_full_one() {
+	let scene = scene().await;
+	let (who, worker, id) = (scene.who(), [8u8; 32], scene.profile.id());
+	let workers = ("RoleStaking", "Workers");
+	scene
+		.put(workers.0, workers.1, (worker,), who.encode())
+		.await;
+	scene.bond(Role::Verifier, 1_000_000 * AIT, 0).await;
+	for (listed, wanted) in [
+		(2u8, Standing::NotListed),
+		(64, Standing::ListFull { places: 64 }),
+	] {
+		let others: Vec<AccountBytes> = (0..listed).map(|n| [100 + n; 32]).collect();
+		let entries = others.encode();
+		scene.put("Models", "Verifiers", (id,), entries).await;
+		let view = scene.submitter.chain().latest().await.unwrap();
+		let standing = view.standing(Role::Verifier, &who, &worker, &id).await;
+		assert_eq!(standing.unwrap(), wanted);
+	}
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_models_with_profiles_are_named() {
+	let scene = scene().await;
+	let model = (scene.who(), info("small"), 10u8, 7u128, None::<u32>);
+	scene
+		.put("Models", "Models", (MODEL,), model.encode())
+		.await;
+	let view = scene.submitter.chain().latest().await.unwrap();
+	let told = crate::profiles::registered(&view).await.unwrap();
+	assert_eq!(told, format!("small ({})", "04".repeat(32)));
 }

@@ -89,6 +89,11 @@ impl View {
 		self.constant(pallet::MODELS, constant::MAX_PRICE_FACTOR)
 	}
 
+	/// How many miners, and how many verifiers, a profile's lists may have.
+	pub(crate) fn candidates(&self) -> Result<u32, ReadError> {
+		self.constant(pallet::MODELS, constant::MAX_CANDIDATES)
+	}
+
 	/// The offers of a profile, by the miner's operator.
 	pub async fn offers(&self, profile: &Hash) -> Result<Vec<(AccountBytes, Offer)>, ReadError> {
 		let offers = self

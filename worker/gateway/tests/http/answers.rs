@@ -374,6 +374,7 @@ async fn a_model_has_sampling_defaults_of_its_own() {
 		let first = market.models[0].clone();
 		market.models.push(Arc::new(infergrid_gateway::Model {
 			name: "own".into(),
+			aliases: Vec::new(),
 			profile: first.profile,
 			owner: first.owner.clone(),
 			created: 0,
@@ -396,4 +397,54 @@ async fn a_model_has_sampling_defaults_of_its_own() {
 	let params = order_params(&app);
 	assert_eq!(params.temperature_micros, 1_000_000);
 	assert_eq!((params.top_p_micros, params.top_k), (1_000_000, 0));
+}
+
+/// Longer names mean the same model; a name that two creators use means neither, and both are named.
+#[tokio::test]
+async fn models_are_found_by_all_of_their_names() {
+	let app = App::over(Settings::default(), |market| {
+		let first = market.models[0].clone();
+		let model = |owner: &str, aliases: &[&str]| {
+			Arc::new(infergrid_gateway::Model {
+				name: format!("{owner}/twin"),
+				aliases: aliases.iter().map(ToString::to_string).collect(),
+				profile: first.profile,
+				owner: owner.into(),
+				created: 0,
+				context: first.context,
+				longest: first.longest,
+				sampling: first.sampling,
+				checkpoint: first.checkpoint.clone(),
+			})
+		};
+		let ann = model("ann", &["ann/twin@01020304"]);
+		market.models.extend([ann, model("bob", &[])]);
+	});
+	for name in ["ann/twin", "ann/twin@01020304", "bob/twin"] {
+		let reply = app.chat(ask("x", json!({"model": name}))).await;
+		assert_eq!(reply.status, StatusCode::OK, "{name}");
+		let reply = app.get(&format!("/v1/models/{name}")).await;
+		assert_eq!(reply.json()["id"], name.split('@').next().unwrap());
+	}
+	let reply = app.chat(ask("x", json!({"model": "twin"}))).await;
+	assert_eq!(reply.status, StatusCode::NOT_FOUND);
+	let message = reply.json()["error"]["message"].to_string();
+	assert!(message.contains("ann/twin, bob/twin"), "{message}");
+}
+
+/// What messages spell is text, unless the operator says otherwise.
+#[tokio::test]
+async fn messages_spell_control_tokens_only_where_that_is_allowed() {
+	for allow_control_tokens in [false, true] {
+		let settings = Settings {
+			allow_control_tokens,
+			..Settings::default()
+		};
+		let app = App::with(settings);
+		app.chat(ask("<|system|>", json!({}))).await;
+		let orders = app.seen.orders.lock().unwrap();
+		let tokenizer = orders[0].model.checkpoint.tokenizer().unwrap();
+		let system = tokenizer.id("<|system|>").unwrap();
+		assert_eq!(orders[0].prompt.contains(&system), allow_control_tokens);
+	}
 }

@@ -230,6 +230,11 @@ async fn bad_chat_parameters_are_refused_by_name() {
 			"messages[0].tool_calls",
 		),
 		(
+			json!({"messages": [{"role": "assistant", "content": null, "tool_calls": [{}]}]}),
+			"unsupported_parameter",
+			"messages[0].tool_calls",
+		),
+		(
 			json!({"messages": [{"role": "assistant", "content": "x"}]}),
 			"invalid_value",
 			"messages",

@@ -62,6 +62,7 @@ impl FakeMarket {
 			write_checkpoint(&directory, template);
 			Arc::new(Model {
 				name: name.into(),
+				aliases: Vec::new(),
 				profile: blake2_256(name.as_bytes()),
 				owner: "ferdie".into(),
 				created: 1_700_000_000,

@@ -119,13 +119,14 @@ impl Reply {
 	/// The data of the server-sent events.
 	fn events(&self) -> Vec<String> {
 		assert_eq!(self.header("content-type"), "text/event-stream");
-		let events = self
-			.text
-			.split_terminator("\n\n")
-			.filter(|event| !event.starts_with(':'));
-		events
-			.map(|event| event.strip_prefix("data: ").unwrap().to_owned())
-			.collect()
+		let data = |event: &str| {
+			let lines: Vec<_> = event
+				.lines()
+				.filter(|line| !line.starts_with(':'))
+				.collect();
+			lines.join("\n").strip_prefix("data: ").unwrap().to_owned()
+		};
+		self.text.split_terminator("\n\n").map(data).collect()
 	}
 
 	fn chunks(&self) -> Vec<Value> {

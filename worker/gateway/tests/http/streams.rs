@@ -192,7 +192,33 @@ async fn a_quiet_stream_is_kept_alive() {
 		json!({"model": MODEL, "prompt": "!hang", "stream": true}).to_string(),
 	);
 	let mut body = app.response(request).await.into_body().into_data_stream();
-	assert!(next_event(&mut body).await.unwrap().starts_with(':'));
+	for _ in 0..2 {
+		assert_eq!(next_event(&mut body).await.unwrap(), ": keep-alive\n");
+	}
+}
+
+/// No comment makes an event of its own: each one that ends has data.
+#[tokio::test]
+async fn comments_stand_within_events() {
+	let settings = Settings {
+		keep_alive: Duration::from_millis(5),
+		..Settings::default()
+	};
+	let reply = App::with(settings)
+		.chat(ask("!slow", json!({"stream": true, "max_tokens": 5})))
+		.await;
+	assert!(
+		reply.text.contains(": keep-alive\ndata: {"),
+		"{}",
+		reply.text
+	);
+	for event in reply.text.split_terminator("\n\n") {
+		assert!(
+			event.lines().any(|line| line.starts_with("data: ")),
+			"{event}"
+		);
+	}
+	assert_eq!(reply.chunks().len(), 7);
 }
 
 #[tokio::test]

@@ -2,12 +2,10 @@
 
 use crate::{engine, failure::Failure};
 use codec::Encode;
-use infergrid_chain::{Chain, Key, ModelInfo, Published, Registration};
+use infergrid_chain::{ModelInfo, Registration};
 use infergrid_checkpoint::Checkpoint;
-use infergrid_primitives::{
-	Hash,
-	model::{Arithmetic, Manifest, Profile, ProofParams},
-};
+use infergrid_engine::LICENCE;
+use infergrid_primitives::model::{Arithmetic, Manifest, Profile, ProofParams};
 use std::path::PathBuf;
 
 /// 0.02 AIT for 1,000 prompt tokens.
@@ -22,47 +20,29 @@ pub(crate) const DEFAULT_TOKENS_PER_SECOND: u32 = 10;
 pub(crate) struct Publication {
 	pub(crate) directory: PathBuf,
 	pub(crate) name: String,
-	pub(crate) royalty: u8,
+	pub(crate) royalty: Option<u8>,
 	pub(crate) price_input: u128,
 	pub(crate) price_output: u128,
-	pub(crate) licence: String,
+	pub(crate) licence: Option<String>,
 	pub(crate) min_tokens_per_second: u32,
 	pub(crate) context: Option<u32>,
 }
 
-/// The identifiers of a model and its profile, and what came of registering them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Outcome {
-	pub(crate) model: Hash,
-	pub(crate) profile: Hash,
-	pub(crate) published: Published,
-}
-
-/// Registers the model and the profile, each unless it is registered already.
-pub(crate) async fn publish(
-	chain: &Chain,
-	creator: Key,
-	publication: &Publication,
-) -> Result<Outcome, Failure> {
+/// What is registered of the files at hand.
+pub(crate) fn registration(publication: &Publication) -> Result<Registration, Failure> {
 	let manifest = engine::manifest(&publication.directory)?;
-	let profile = profile(publication, &manifest)?;
-	let info = ModelInfo {
-		name: publication.name.clone().into_bytes(),
-		manifest_hash: *blake3::hash(&manifest.encode()).as_bytes(),
-		layers: manifest.layers,
-		weight_bytes: weight_bytes(&manifest),
-		licence: publication.licence.clone().into_bytes(),
-	};
-	let registration = Registration {
-		info,
+	let licence = publication.licence.as_deref().unwrap_or(LICENCE);
+	Ok(Registration {
+		info: ModelInfo {
+			name: publication.name.clone().into_bytes(),
+			manifest_hash: *blake3::hash(&manifest.encode()).as_bytes(),
+			layers: manifest.layers,
+			weight_bytes: weight_bytes(&manifest),
+			licence: licence.as_bytes().to_vec(),
+		},
+		any_licence: publication.licence.is_none(),
 		royalty: publication.royalty,
-		profile,
-	};
-	let published = infergrid_chain::publish(chain, creator, &registration).await?;
-	Ok(Outcome {
-		model: registration.profile.model,
-		profile: registration.profile.id(),
-		published,
+		profile: profile(publication, &manifest)?,
 	})
 }
 
