@@ -30,6 +30,7 @@ pub(crate) mod entry {
 	pub(crate) const MODELS: &str = "Models";
 	pub(crate) const PROFILES: &str = "Profiles";
 	pub(crate) const OFFERS: &str = "Offers";
+	pub(crate) const MINERS: &str = "Miners";
 	pub(crate) const VERIFIERS: &str = "Verifiers";
 
 	pub(crate) const TASKS: &str = "Tasks";
@@ -49,6 +50,7 @@ pub(crate) mod constant {
 	pub(crate) const MIN_ROYALTY: &str = "MinRoyalty";
 	pub(crate) const MAX_ROYALTY: &str = "MaxRoyalty";
 	pub(crate) const MAX_PRICE_FACTOR: &str = "MaxPriceFactor";
+	pub(crate) const MAX_CANDIDATES: &str = "MaxCandidates";
 	pub(crate) const MIN_FEE: &str = "MinFee";
 	pub(crate) const MIN_PATIENCE: &str = "MinPatience";
 	pub(crate) const MAX_PATIENCE: &str = "MaxPatience";

@@ -131,6 +131,18 @@ records! {
 	}
 }
 
+impl Bond {
+	/// What of it counts in `session`, in plancks: nothing below `minimum`.
+	pub fn counted(&self, session: u32, minimum: Balance) -> Balance {
+		let counted = if session >= self.activates_at {
+			self.active
+		} else {
+			self.active.saturating_sub(self.pending)
+		};
+		if counted < minimum { 0 } else { counted }
+	}
+}
+
 /// A part of a bond that is on its way out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Decode)]
 pub struct Unlock {

@@ -29,8 +29,15 @@ pub enum Standing {
 		/// The session from which it does.
 		session: u32,
 	},
-	/// Not in the profile's list: withdrawn, or evicted by larger bonds.
+	/// Not in the profile's list, which has a place for it.
 	NotListed,
+	/// Not in the profile's list, which is full of larger bonds.
+	Outbid {
+		/// What counts of the bond, in plancks.
+		bonded: Balance,
+		/// The smallest bond in the list, in plancks: what the operator must exceed.
+		smallest: Balance,
+	},
 }
 
 impl Standing {
@@ -69,8 +76,14 @@ impl fmt::Display for Standing {
 				)
 			}
 			Self::NotListed => f.write_str(
-				"the profile's list has no place for this operator: its entries have larger bonds, so bond \
-				 more",
+				"the operator is not in the profile's list: the worker asks for a place in it again",
+			),
+			Self::Outbid { bonded, smallest } => write!(
+				f,
+				"the profile's list is full, and the operator's bond of {} AIT does not exceed the smallest \
+				 in it: have more than {} AIT bonded",
+				ait(*bonded),
+				ait(*smallest)
 			),
 		}
 	}
@@ -98,22 +111,19 @@ impl View {
 				minimum,
 			});
 		}
-		if bond.active.saturating_sub(bond.pending) < minimum
-			&& self.session().await? < bond.activates_at
-		{
+		let session = self.session().await?;
+		let bonded = bond.counted(session, minimum);
+		if bonded < minimum {
 			return Ok(Standing::Waiting {
 				session: bond.activates_at,
 			});
 		}
-		let listed = match role {
-			Role::Miner => self.offer(profile, operator).await?.is_some(),
-			Role::Verifier => self.verifiers(profile).await?.contains(operator),
-			Role::Validator => true,
-		};
-		Ok(if listed {
-			Standing::Good
-		} else {
-			Standing::NotListed
+		if role == Role::Validator || self.candidates(role, profile).await?.contains(operator) {
+			return Ok(Standing::Good);
+		}
+		Ok(match self.bond_to_beat(role, profile).await? {
+			Some(smallest) if bonded <= smallest => Standing::Outbid { bonded, smallest },
+			_ => Standing::NotListed,
 		})
 	}
 }
@@ -169,7 +179,14 @@ mod tests {
 			(Standing::Unpaired, "--operator-key-file"),
 			(Standing::NotBonded, "bond at least"),
 			(Standing::Waiting { session: 7 }, "session 7"),
-			(Standing::NotListed, "bond more"),
+			(Standing::NotListed, "asks for a place"),
+			(
+				Standing::Outbid {
+					bonded: minimum,
+					smallest: 2 * minimum,
+				},
+				"more than 2 AIT",
+			),
 		] {
 			assert!(!standing.is_good());
 			assert!(standing.to_string().contains(remedy), "{standing}");

@@ -100,7 +100,11 @@ impl Node {
 		block: BlockNumber,
 	) -> Result<Option<Offer>, ReadError> {
 		let block = self.chain().block(block.saturating_sub(1)).await?;
-		self.chain().at(block).await?.offer(profile, miner).await
+		self.chain()
+			.at(block)
+			.await?
+			.last_offer(profile, miner)
+			.await
 	}
 }
 
@@ -148,7 +152,7 @@ impl Ledger for Node {
 		miner: &AccountBytes,
 		before: BlockNumber,
 	) -> Result<Option<Offer>, ReadError> {
-		if let Some(offer) = self.view().await?.offer(profile, miner).await? {
+		if let Some(offer) = self.view().await?.last_offer(profile, miner).await? {
 			return Ok(Some(offer));
 		}
 		// The node may have forgotten that state.

@@ -6,10 +6,15 @@ use crate::{
 	names::{constant, entry, pallet},
 	records::{Audit, Duty, Model, Offer, Phase, Plain, Task, TaskRules, TaskStatus},
 };
+use futures::{StreamExt, stream};
 use infergrid_primitives::{
-	AccountBytes, AuditId, Hash, TaskId, audit::Vote, model::Profile, request::Receipt,
+	AccountBytes, AuditId, Balance, Hash, TaskId, audit::Vote, market::Role, model::Profile,
+	request::Receipt,
 };
-use std::ops::RangeInclusive;
+use std::{collections::HashSet, ops::RangeInclusive};
+
+/// Reads under way at once.
+const READS: usize = 16;
 
 impl View {
 	/// A task, until it is pruned.
@@ -89,25 +94,95 @@ impl View {
 		self.constant(pallet::MODELS, constant::MAX_PRICE_FACTOR)
 	}
 
-	/// The offers of a profile, by the miner's operator.
+	/// How many miners, and how many verifiers, a profile has places for.
+	pub fn max_candidates(&self) -> Result<u32, ReadError> {
+		self.constant(pallet::MODELS, constant::MAX_CANDIDATES)
+	}
+
+	/// The standing offers of a profile, by the miner's operator. A withdrawn one, whose record stays
+	/// while its last tasks run, is none of them.
 	pub async fn offers(&self, profile: &Hash) -> Result<Vec<(AccountBytes, Offer)>, ReadError> {
 		let offers = self
 			.list::<(Hash, AccountBytes), _, Offer>(pallet::MODELS, entry::OFFERS, (*profile,))
 			.await?;
+		let miners: HashSet<_> = self.miners(profile).await?.into_iter().collect();
 		Ok(offers
 			.into_iter()
 			.map(|((_, miner), offer)| (miner, offer))
+			.filter(|(miner, _)| miners.contains(miner))
 			.collect())
 	}
 
-	/// The offer of one miner.
+	/// The standing offer of one miner.
 	pub async fn offer(
+		&self,
+		profile: &Hash,
+		miner: &AccountBytes,
+	) -> Result<Option<Offer>, ReadError> {
+		if !self.miners(profile).await?.contains(miner) {
+			return Ok(None);
+		}
+		self.last_offer(profile, miner).await
+	}
+
+	/// The offer of one miner, or a withdrawn one on which tasks still run: it tells how the miner is
+	/// reached.
+	pub async fn last_offer(
 		&self,
 		profile: &Hash,
 		miner: &AccountBytes,
 	) -> Result<Option<Offer>, ReadError> {
 		self.get(pallet::MODELS, entry::OFFERS, (*profile, *miner))
 			.await
+	}
+
+	/// The operators that offer a profile.
+	pub async fn miners(&self, profile: &Hash) -> Result<Vec<AccountBytes>, ReadError> {
+		let miners = self
+			.plain(pallet::MODELS, entry::MINERS, (*profile,))
+			.await?;
+		Ok(miners.unwrap_or_default())
+	}
+
+	/// The operators in a profile's list for `role`. Validators need no place in a list.
+	pub async fn candidates(
+		&self,
+		role: Role,
+		profile: &Hash,
+	) -> Result<Vec<AccountBytes>, ReadError> {
+		match role {
+			Role::Miner => self.miners(profile).await,
+			Role::Verifier => self.verifiers(profile).await,
+			Role::Validator => Ok(Vec::new()),
+		}
+	}
+
+	/// The bond that an operator must exceed for a place in a profile's list, in plancks: the smallest
+	/// that counts in it. None while the list has a free place.
+	pub async fn bond_to_beat(
+		&self,
+		role: Role,
+		profile: &Hash,
+	) -> Result<Option<Balance>, ReadError> {
+		let candidates = self.candidates(role, profile).await?;
+		let places = usize::try_from(self.max_candidates()?).unwrap_or(usize::MAX);
+		if candidates.len() < places {
+			return Ok(None);
+		}
+		let session = self.session().await?;
+		let minimum = self.minimum_bond(role)?;
+		let mut bonds = stream::iter(candidates)
+			.map(async |operator| {
+				let bond = self.bond(role, &operator).await?;
+				Ok::<_, ReadError>(bond.map_or(0, |bond| bond.counted(session, minimum)))
+			})
+			.buffer_unordered(READS);
+		let mut smallest = None;
+		while let Some(bond) = bonds.next().await {
+			let bond = bond?;
+			smallest = Some(smallest.map_or(bond, |least: Balance| least.min(bond)));
+		}
+		Ok(smallest)
 	}
 
 	/// The operators that stand for audits of a profile.
