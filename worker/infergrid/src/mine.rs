@@ -11,7 +11,7 @@ use clap::Args;
 use infergrid_chain::{Chain, Served};
 use infergrid_crew::Crew;
 use infergrid_miner::{
-	Intent, Miner, MinerMetrics, MinerService, Node, OfferKeeper, Owed, Position, dial_back, drain,
+	Intent, Miner, MinerMetrics, MinerService, Node, OfferKeeper, Owed, Position, dial_back,
 	first_address, follow_address,
 };
 use infergrid_primitives::market::Price;
@@ -181,20 +181,19 @@ async fn work(
 		}
 		Ok(())
 	});
-	let watching = halt.clone();
-	crew.spawn("the watch over the offer", async move {
-		keeper.watch(watching).await.map_err(Into::into)
-	});
 	let (chain, following) = (submitter.chain().clone(), halt.clone());
 	let working = miner.clone();
 	crew.spawn("the work on tasks", async move {
 		working.follow(chain, following).await.map_err(Into::into)
 	});
 	let limit = Duration::from_secs(settings.drain_seconds);
-	crew.spawn("the end of the work", async move {
-		stop.cancelled().await;
+	crew.spawn("the watch over the offer", async move {
+		let owed = tokio::select! {
+			_ = halt.cancelled() => return Ok(()),
+			owed = infergrid_miner::serve(&miner, keeper, stop, limit) => owed?,
+		};
 		if !limit.is_zero() {
-			tell_owed(&drain(&miner, (&submitter, &served), limit).await?);
+			tell_owed(&owed);
 		}
 		halt.cancel();
 		Ok(())

@@ -5,7 +5,8 @@ use crate::{Miner, MinerError, OfferKeeper};
 use infergrid_chain::{Chain, Phase, Served, Submitter, TaskStatus, persist};
 use infergrid_journal::Journal;
 use infergrid_primitives::{BlockNumber, TaskId};
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
+use tokio_util::sync::CancellationToken;
 
 /// A receipt that a committee may yet ask to be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +15,40 @@ pub struct Owed {
 	pub task: TaskId,
 	/// The last block in which it can be asked for, as far as is known now; None before the draw.
 	pub until: Option<BlockNumber>,
+}
+
+/// Keeps the offer of `miner` until `stop`, and ends the work then, as [`drain`] does; a `limit` of zero
+/// ends it at once. The keeper comes to its end first: it would offer again what is withdrawn.
+pub async fn serve(
+	miner: &Miner,
+	keeper: OfferKeeper,
+	stop: CancellationToken,
+	limit: Duration,
+) -> Result<Vec<Owed>, MinerError> {
+	let place = keeper.place();
+	end_of(keeper.watch(stop.clone()), &stop, limit)
+		.await
+		.unwrap_or(Ok(()))?;
+	if limit.is_zero() {
+		return Ok(Vec::new());
+	}
+	drain(miner, (&place.0, &place.1), limit).await
+}
+
+/// What comes of `watch`, which ends by itself soon after `stop`; None if that takes longer than
+/// `limit`.
+async fn end_of<T>(
+	watch: impl Future<Output = T>,
+	stop: &CancellationToken,
+	limit: Duration,
+) -> Option<T> {
+	let mut watch = pin!(watch);
+	tokio::select! {
+		biased;
+		ended = &mut watch => return Some(ended),
+		_ = stop.cancelled() => {},
+	}
+	tokio::time::timeout(limit, watch).await.ok()
 }
 
 /// Ends the work of `miner`: withdraws its offer and waits, at most `limit`, until everything that
@@ -66,4 +101,25 @@ pub async fn owed(journal: &Journal, chain: &Chain) -> Result<Vec<Owed>, MinerEr
 		owed.push(Owed { task: id, until });
 	}
 	Ok(owed)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[tokio::test(start_paused = true)]
+	async fn a_renewal_under_way_comes_to_its_end_before_the_offer_is_withdrawn() {
+		let stop = CancellationToken::new();
+		let told = stop.clone();
+		let renewing = async {
+			told.cancelled().await;
+			tokio::time::sleep(Duration::from_secs(20)).await;
+			"renewed"
+		};
+		stop.cancel();
+		let ended = end_of(renewing, &stop, Duration::from_secs(30)).await;
+		assert_eq!(ended, Some("renewed"));
+		let stuck = std::future::pending::<()>();
+		assert_eq!(end_of(stuck, &stop, Duration::from_secs(30)).await, None);
+	}
 }
