@@ -193,7 +193,7 @@ async fn work(
 			owed = infergrid_miner::serve(&miner, keeper, stop, limit) => owed?,
 		};
 		if !limit.is_zero() {
-			tell_owed(&owed);
+			tell_owed(owed.as_deref());
 		}
 		halt.cancel();
 		Ok(())
@@ -263,16 +263,17 @@ fn capacity(enrolled: &Enrolled, settings: &MineSettings) -> Result<u32, Failure
 	}
 }
 
-fn tell_owed(owed: &[Owed]) {
-	if owed.is_empty() {
-		tracing::info!("nothing is owed: it is safe to stay away");
-		return;
+fn tell_owed(owed: Option<&[Owed]>) {
+	match owed {
+		None => tracing::warn!(
+			"the node does not say what is owed: answers may still have to be opened for verifiers"
+		),
+		Some([]) => tracing::info!("nothing is owed: it is safe to stay away"),
+		Some(owed) => tracing::warn!(
+			answers = owed.len(),
+			until.block = owed.iter().map(|owed| owed.until).max(),
+			"answers may still have to be delivered, or opened for verifiers, until that block: start \
+			 again at once, with this data directory, or a part of the bond may be lost"
+		),
 	}
-	let until = owed.iter().filter_map(|owed| owed.until).max();
-	tracing::warn!(
-		answers = owed.len(),
-		until.block = until,
-		"answers may still have to be opened for verifiers: start again before that, with this data \
-		 directory, or a part of the bond is lost"
-	);
 }

@@ -39,12 +39,10 @@ pub(crate) async fn run(args: RotateArgs, context: Context) -> Result<(), Failur
 	let journal = Journal::open(&data.journal(), &genesis, old.clone())?;
 	let owed = infergrid_miner::owed(&journal, &chain).await?;
 	if !owed.is_empty() {
-		let until = owed.iter().filter_map(|owed| owed.until).max();
-		let until = until.map_or_else(String::new, |until| {
-			format!(", at least until block {until}")
-		});
+		let until = owed.iter().map(|owed| owed.until).max().unwrap_or_default();
 		return Err(Failure::config(anyhow!(
-			"{} answers may still have to be opened with the present key{until}",
+			"{} answers may still have to be delivered or opened with the present key, until block {until} \
+			 at most",
 			owed.len()
 		))
 		.hint(

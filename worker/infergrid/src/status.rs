@@ -54,11 +54,9 @@ fn tell(owed: &Owed) {
 		output::line(format!("to do      deliver task {task} by block {due}"));
 	}
 	for (task, until) in &owed.openings {
-		let until = match until {
-			Some(until) => format!("until block {until} at least"),
-			None => "if a committee is drawn".to_owned(),
-		};
-		output::line(format!("owed       open task {task} to verifiers {until}"));
+		output::line(format!(
+			"owed       open task {task} to verifiers who ask, until block {until} at most"
+		));
 	}
 	for (audit, until) in &owed.votes {
 		output::line(format!("to do      vote on audit {audit} by block {until}"));

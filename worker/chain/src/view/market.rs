@@ -4,12 +4,12 @@ use super::View;
 use crate::{
 	error::ReadError,
 	names::{constant, entry, pallet},
-	records::{Audit, Duty, Model, Offer, Phase, Plain, Task, TaskRules, TaskStatus},
+	records::{Audit, AuditRules, Duty, Model, Offer, Phase, Plain, Task, TaskRules, TaskStatus},
 };
 use futures::{StreamExt, stream};
 use infergrid_primitives::{
-	AccountBytes, AuditId, Balance, Hash, TaskId, audit::Vote, market::Role, model::Profile,
-	request::Receipt,
+	AccountBytes, AuditId, Balance, BlockNumber, Hash, TaskId, audit::Vote, market::Role,
+	model::Profile, request::Receipt,
 };
 use std::{collections::HashSet, ops::RangeInclusive};
 
@@ -201,6 +201,48 @@ impl View {
 	/// Every audit that is not pruned.
 	pub async fn audits(&self) -> Result<Vec<(AuditId, Audit)>, ReadError> {
 		self.all(pallet::AUDITS, entry::AUDITS).await
+	}
+
+	/// The last block in which an opening can be asked for in `audit`, whatever its committees find;
+	/// None if it cannot be any more.
+	pub async fn last_opening(&self, audit: &Audit) -> Result<Option<BlockNumber>, ReadError> {
+		let rules = AuditRules {
+			base_commit: self.constant(pallet::AUDITS, constant::BASE_COMMIT_BLOCKS)?,
+			reveal: self.constant(pallet::AUDITS, constant::REVEAL_BLOCKS)?,
+			redraws: self.constant(pallet::AUDITS, constant::MAX_REDRAWS)?,
+			millisecs_per_block: self.constant(pallet::AUDITS, constant::MILLISECS_PER_BLOCK)?,
+		};
+		let profile = self.profile(&audit.work.profile).await?;
+		let speed = profile.map_or(1, |profile| profile.min_tokens_per_second);
+		Ok(rules.last_opening(audit, speed))
+	}
+
+	/// The audits for which `verifier` was drawn and can still vote: each with its profile, and with the
+	/// last block of the running phase.
+	pub async fn votes_owed(
+		&self,
+		verifier: &AccountBytes,
+	) -> Result<Vec<(AuditId, Hash, BlockNumber)>, ReadError> {
+		let mut owed = Vec::new();
+		for (id, audit) in self.audits().await? {
+			let until = match &audit.phase {
+				Phase::Committing {
+					committee, until, ..
+				} if committee.contains(verifier) => *until,
+				// Whoever has not committed by now has nothing to reveal.
+				Phase::Revealing {
+					committee, until, ..
+				} if committee.contains(verifier)
+					&& self.commitment(id, verifier).await?.is_some()
+					&& self.vote(id, verifier).await?.is_none() =>
+				{
+					*until
+				}
+				_ => continue,
+			};
+			owed.push((id, audit.work.profile, until));
+		}
+		Ok(owed)
 	}
 
 	/// The running audits on whose committee `verifier` sits.
