@@ -183,6 +183,8 @@ pub(crate) fn miner_args(
 /// The command line of a verifier.
 pub(crate) fn verifier_args(plan: &Plan, verifier: &Verifier, nodes: &str) -> Vec<String> {
 	let mut args = worker_args(plan, "verify", (&verifier.who, verifier.model), nodes);
+	// The whole grid ends with it.
+	args.extend(strings(&["--drain-seconds", "0"]));
 	args.extend_from_slice(&verifier.extra.args);
 	args
 }

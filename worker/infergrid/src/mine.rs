@@ -4,7 +4,7 @@ use crate::{
 	cli::Context,
 	failure::Failure,
 	settings,
-	worker::{Enrolled, WorkerArgs, WorkerSettings, metrics_server},
+	worker::{DEFAULT_DRAIN_SECONDS, Enrolled, WorkerArgs, WorkerSettings, metrics_server},
 };
 use anyhow::anyhow;
 use clap::Args;
@@ -25,7 +25,6 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-const DEFAULT_DRAIN_SECONDS: u64 = 900;
 /// Blocks of a window that pass between chain and worker: until the assignment is seen finalized, and
 /// until the receipt is in a block.
 const CHAIN_BLOCKS: u32 = 9;

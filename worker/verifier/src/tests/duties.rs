@@ -179,3 +179,31 @@ async fn a_model_that_has_stopped_stops_the_worker() {
 	let error = scene.serve().await.unwrap().unwrap_err();
 	assert!(matches!(error, VerifierError::Compute(_)), "{error}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_between_commitment_and_reveal_drops_no_vote() {
+	let scene = scene();
+	let other = ([99; 32], 77, 500);
+	scene.ledger.state().elsewhere.push(other);
+	let duty = scene.serve();
+	while scene.ledger.state().commitments.is_empty() {
+		tokio::time::sleep(Duration::from_secs(1)).await;
+	}
+	let verifier = scene.verifier.clone();
+	let draining = tokio::spawn(async move { verifier.drain(Duration::from_secs(900)).await });
+	tokio::time::sleep(Duration::from_secs(30)).await;
+	assert!(scene.ledger.state().stood_down);
+	assert!(!draining.is_finished());
+	scene.reveal();
+	duty.await.unwrap().unwrap();
+	scene.ledger.finalize(UNTIL + 2);
+	assert_eq!(draining.await.unwrap().unwrap(), Some(Vec::new()));
+	assert_eq!(scene.ledger.state().votes.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vote_that_a_stop_cannot_wait_for_is_told_with_its_block() {
+	let scene = scene();
+	let owed = scene.verifier.drain(Duration::from_secs(5)).await.unwrap();
+	assert_eq!(owed, Some(vec![(DUTY.audit, UNTIL)]));
+}
