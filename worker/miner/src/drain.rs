@@ -1,8 +1,8 @@
 //! The end of a miner's work: nothing new is taken, what was taken is delivered, and what is still
 //! owed afterwards is said.
 
-use crate::{Miner, MinerError, OfferKeeper};
-use infergrid_chain::{Chain, Served, Submitter, TaskStatus, persist};
+use crate::{Ledger, Miner, MinerError, OfferKeeper};
+use infergrid_chain::{Served, Submitter, TaskStatus, persist_latest};
 use infergrid_journal::Journal;
 use infergrid_primitives::{BlockNumber, TaskId};
 use std::{pin::pin, time::Duration};
@@ -79,7 +79,7 @@ pub async fn drain(
 			"stopping with tasks that are not delivered: their deadlines will be missed"
 		);
 	}
-	in_time(owed(&miner.journal, submitter.chain())).await
+	in_time(owed(&miner.journal, miner.ledger.as_ref())).await
 }
 
 /// What `read` gives; None if it takes too long: a node that is gone holds no process back.
@@ -90,12 +90,11 @@ async fn in_time<T>(
 }
 
 /// The receipts in `journal` that are still to be delivered or may yet have to be opened.
-pub async fn owed(journal: &Journal, chain: &Chain) -> Result<Vec<Owed>, MinerError> {
-	let view = persist(|| chain.latest()).await?;
+pub async fn owed(journal: &Journal, ledger: &dyn Ledger) -> Result<Vec<Owed>, MinerError> {
 	let open = journal.run(|journal| journal.open_deliveries()).await?;
 	let mut owed = Vec::new();
 	for id in open {
-		let Some(task) = persist(|| view.task(id)).await? else {
+		let Some(task) = persist_latest(|| ledger.task(id)).await? else {
 			continue;
 		};
 		let until = match task.status {
@@ -106,10 +105,12 @@ pub async fn owed(journal: &Journal, chain: &Chain) -> Result<Vec<Owed>, MinerEr
 					.is_some_and(|signed| signed.receipt.miner == miner)
 					.then_some(window.due)
 			}
-			TaskStatus::Delivered { audit, .. } => match persist(|| view.audit(audit)).await? {
-				Some(audit) => persist(|| view.last_opening(&audit)).await?,
-				None => None,
-			},
+			TaskStatus::Delivered { audit, .. } => {
+				match persist_latest(|| ledger.audit(audit)).await? {
+					Some(audit) => persist_latest(|| ledger.last_opening(&audit)).await?,
+					None => None,
+				}
+			}
 			_ => None,
 		};
 		owed.extend(until.map(|until| Owed { task: id, until }));

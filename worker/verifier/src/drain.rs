@@ -1,9 +1,10 @@
 //! The end of a verifier's work: it is drawn for nothing new, the votes under way are revealed, and what
 //! is still owed afterwards is said.
 
-use crate::{Verifier, VerifierError};
-use infergrid_chain::{Submitter, persist_latest};
-use infergrid_primitives::{AuditId, BlockNumber};
+use crate::{Ledger, Verifier, VerifierError};
+use infergrid_chain::{Phase, Submitter, persist_latest};
+use infergrid_journal::Journal;
+use infergrid_primitives::{AccountBytes, AuditId, BlockNumber};
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -13,6 +14,28 @@ const READING: Duration = Duration::from_secs(30);
 
 /// Votes that are owed, each with the last block of the running phase; None where the node does not say.
 pub type OwedVotes = Option<Vec<(AuditId, BlockNumber)>>;
+
+/// The votes in `journal` that are not revealed though their audits wait for them, each with the last
+/// block of the running phase.
+pub async fn open_votes(
+	journal: &Journal,
+	ledger: &dyn Ledger,
+	operator: &AccountBytes,
+) -> Result<Vec<(AuditId, BlockNumber)>, VerifierError> {
+	let mut open = Vec::new();
+	for (id, voted) in journal.run(|journal| journal.ballots()).await? {
+		let audit = persist_latest(|| ledger.audit(id)).await?;
+		let (Phase::Committing { round, until, .. } | Phase::Revealing { round, until, .. }) =
+			audit.map_or(Phase::Scheduled { draw_at: 0 }, |audit| audit.phase)
+		else {
+			continue;
+		};
+		if round == voted && !persist_latest(|| ledger.has_voted(id, operator)).await? {
+			open.push((id, until));
+		}
+	}
+	Ok(open)
+}
 
 impl Verifier {
 	/// Stands for the profile until `stop`, and ends the work then, as [`Verifier::drain`] does; a

@@ -22,7 +22,7 @@ mod tests;
 
 mod verifier;
 
-pub use drain::OwedVotes;
+pub use drain::{OwedVotes, open_votes};
 pub use error::VerifierError;
 pub use ledger::{Ledger, Node};
 pub use metrics::VerifierMetrics;

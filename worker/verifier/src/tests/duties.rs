@@ -1,7 +1,7 @@
 //! One duty from the draw to the revealed vote.
 
 use super::fake::{DUTY, MINER, OPERATOR, OTHER_MINER, Scene, UNTIL, scene};
-use crate::{AskError, VerifierError};
+use crate::{AskError, VerifierError, open_votes};
 use infergrid_chain::{Phase, Refusal, SubmitError};
 use infergrid_primitives::audit::Verdict;
 use infergrid_proof::fake::Fault;
@@ -206,4 +206,24 @@ async fn a_vote_that_a_stop_cannot_wait_for_is_told_with_its_block() {
 	let scene = scene();
 	let owed = scene.verifier.drain(Duration::from_secs(5)).await.unwrap();
 	assert_eq!(owed, Some(vec![(DUTY.audit, UNTIL)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vote_is_open_from_its_record_until_it_is_revealed() {
+	let scene = scene();
+	let open = async || {
+		let verifier = &scene.verifier;
+		open_votes(&verifier.journal, verifier.ledger.as_ref(), &OPERATOR)
+			.await
+			.unwrap()
+	};
+	assert_eq!(open().await, []);
+	let duty = scene.serve();
+	while scene.ledger.state().commitments.is_empty() {
+		tokio::time::sleep(Duration::from_secs(1)).await;
+	}
+	assert_eq!(open().await, [(DUTY.audit, UNTIL)]);
+	scene.reveal();
+	duty.await.unwrap().unwrap();
+	assert_eq!(open().await, []);
 }
