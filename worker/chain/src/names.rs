@@ -30,6 +30,7 @@ pub(crate) mod entry {
 	pub(crate) const MODELS: &str = "Models";
 	pub(crate) const PROFILES: &str = "Profiles";
 	pub(crate) const OFFERS: &str = "Offers";
+	pub(crate) const MINERS: &str = "Miners";
 	pub(crate) const VERIFIERS: &str = "Verifiers";
 
 	pub(crate) const TASKS: &str = "Tasks";
@@ -54,6 +55,9 @@ pub(crate) mod constant {
 	pub(crate) const MIN_PATIENCE: &str = "MinPatience";
 	pub(crate) const MAX_PATIENCE: &str = "MaxPatience";
 	pub(crate) const BASE_WINDOW: &str = "BaseWindow";
+	pub(crate) const BASE_COMMIT_BLOCKS: &str = "BaseCommitBlocks";
+	pub(crate) const REVEAL_BLOCKS: &str = "RevealBlocks";
+	pub(crate) const MAX_REDRAWS: &str = "MaxRedraws";
 	pub(crate) const MIN_VALIDATOR_BOND: &str = "MinValidatorBond";
 	pub(crate) const MIN_MINER_BOND: &str = "MinMinerBond";
 	pub(crate) const MIN_VERIFIER_BOND: &str = "MinVerifierBond";

@@ -51,6 +51,7 @@ impl View {
 			(pallet::MODELS, call::REGISTER_MODEL) => self.registers(call).await?,
 			(pallet::MODELS, call::REGISTER_PROFILE) => self.profiles_model(signer, call).await?,
 			(pallet::MODELS, call::SET_OFFER) => self.offers_profile(signer, call).await?,
+			(pallet::MODELS, call::STAND) => self.stands(signer, call).await?,
 			_ => None,
 		};
 		if refusal.is_none() && self.funds(signer).await?.free == 0 {
@@ -192,7 +193,52 @@ impl View {
 			would_fail("Models::InvalidAddress", "")
 		} else {
 			let operator = self.operator_of(who).await?.unwrap_or(*who);
-			self.lacks_bond(&operator).await?
+			self.lacks_place(Role::Miner, &operator, &id).await?
+		})
+	}
+
+	async fn stands(&self, who: &AccountBytes, call: &Call) -> Result<Option<Refusal>, ReadError> {
+		let Some(id) = call.arg::<Hash>("profile") else {
+			return Ok(None);
+		};
+		if let Err(refusal) = self.open_profile(&id).await? {
+			return Ok(refusal);
+		}
+		let operator = self.operator_of(who).await?.unwrap_or(*who);
+		if self.verifiers(&id).await?.contains(&operator) {
+			return Ok(would_fail("Models::AlreadyStanding", ""));
+		}
+		self.lacks_place(Role::Verifier, &operator, &id).await
+	}
+
+	/// Whether no bond of the operator counts, or others fill the profile's list with larger ones.
+	async fn lacks_place(
+		&self,
+		role: Role,
+		operator: &AccountBytes,
+		profile: &Hash,
+	) -> Result<Option<Refusal>, ReadError> {
+		let lacks = self.lacks_bond(role, operator).await?;
+		if lacks.is_some() || self.candidates(role, profile).await?.contains(operator) {
+			return Ok(lacks);
+		}
+		let Some(smallest) = self.bond_to_beat(role, profile).await? else {
+			return Ok(None);
+		};
+		let bond = self.bond(role, operator).await?;
+		let (session, minimum) = (self.session().await?, self.minimum_bond(role)?);
+		let bond = bond.map_or(0, |bond| bond.counted(session, minimum));
+		Ok(if bond > smallest {
+			None
+		} else {
+			would_fail(
+				"Models::ListFull",
+				format!(
+					"{} AIT count; more than {} AIT are needed",
+					ait(bond),
+					ait(smallest)
+				),
+			)
 		})
 	}
 
@@ -208,11 +254,15 @@ impl View {
 		})
 	}
 
-	/// Whether no bond of a miner counts.
-	async fn lacks_bond(&self, operator: &AccountBytes) -> Result<Option<Refusal>, ReadError> {
+	/// Whether no bond of the operator counts.
+	async fn lacks_bond(
+		&self,
+		role: Role,
+		operator: &AccountBytes,
+	) -> Result<Option<Refusal>, ReadError> {
 		const ERROR: &str = "Models::NoActiveBond";
-		let minimum = self.minimum_bond(Role::Miner)?;
-		let Some(bond) = self.bond(Role::Miner, operator).await? else {
+		let minimum = self.minimum_bond(role)?;
+		let Some(bond) = self.bond(role, operator).await? else {
 			return Ok(would_fail(
 				ERROR,
 				format!("there is none; the minimum is {} AIT", ait(minimum)),

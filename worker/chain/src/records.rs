@@ -131,6 +131,18 @@ records! {
 	}
 }
 
+impl Bond {
+	/// What of it counts in `session`, in plancks: nothing below `minimum`.
+	pub fn counted(&self, session: u32, minimum: Balance) -> Balance {
+		let counted = if session >= self.activates_at {
+			self.active
+		} else {
+			self.active.saturating_sub(self.pending)
+		};
+		if counted < minimum { 0 } else { counted }
+	}
+}
+
 /// A part of a bond that is on its way out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Decode)]
 pub struct Unlock {
@@ -299,6 +311,56 @@ impl TaskRules {
 	}
 }
 
+/// How long audits take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AuditRules {
+	/// The part of the window for commitments that does not depend on the tokens, in blocks.
+	pub(crate) base_commit: BlockNumber,
+	/// The window for reveals, in blocks.
+	pub(crate) reveal: BlockNumber,
+	/// Committees drawn after the first one.
+	pub(crate) redraws: u8,
+	/// Milliseconds between two blocks.
+	pub(crate) millisecs_per_block: u32,
+}
+
+impl AuditRules {
+	/// The last block in which a committee of `audit` can ask for the opening, should every round end
+	/// without a verdict; None if none asks any more. `speed` is the profile's least.
+	pub(crate) fn last_opening(&self, audit: &Audit, speed: u32) -> Option<BlockNumber> {
+		let speed = u64::from(speed).max(1);
+		let block = u64::from(self.millisecs_per_block).max(1);
+		let millis = u64::from(audit.work.tokens)
+			.saturating_mul(1_000)
+			.div_ceil(speed);
+		let blocks = u32::try_from(millis.div_ceil(block)).unwrap_or(u32::MAX);
+		let commit = self.base_commit.saturating_add(blocks);
+		// Each window ends after its last block; the next round begins where the last one ends.
+		let round = commit.saturating_add(self.reveal).saturating_add(2);
+		let rounds = |count: u8| round.saturating_mul(count.into());
+		match audit.phase {
+			Phase::Scheduled { draw_at } => Some(
+				draw_at
+					.saturating_add(rounds(self.redraws))
+					.saturating_add(commit),
+			),
+			Phase::Committing { round, until, .. } => {
+				Some(until.saturating_add(rounds(self.redraws.saturating_sub(round))))
+			}
+			Phase::Revealing { round, until, .. } => {
+				Some(match self.redraws.saturating_sub(round).checked_sub(1) {
+					Some(more) => until
+						.saturating_add(1)
+						.saturating_add(commit)
+						.saturating_add(rounds(more)),
+					None => until,
+				})
+			}
+			Phase::Escrowed { .. } | Phase::Concluded { .. } => None,
+		}
+	}
+}
+
 /// An account's money.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Funds {
@@ -313,9 +375,8 @@ pub struct Funds {
 pub struct Owed {
 	/// Tasks to deliver, each with the last block that accepts it.
 	pub deliveries: Vec<(TaskId, BlockNumber)>,
-	/// Tasks whose receipts may have to be opened, each with the last block of the running phase; None
-	/// before the draw.
-	pub openings: Vec<(TaskId, Option<BlockNumber>)>,
+	/// Tasks whose receipts may have to be opened, each with the last block in which that can be asked.
+	pub openings: Vec<(TaskId, BlockNumber)>,
 	/// Audits to vote on, each with the last block of the running phase.
 	pub votes: Vec<(AuditId, BlockNumber)>,
 }

@@ -29,12 +29,14 @@ pub enum Standing {
 		/// The session from which it does.
 		session: u32,
 	},
-	/// Not in the profile's list, which has a place: not asked for yet, or withdrawn.
+	/// Not in the profile's list, which has a place for it.
 	NotListed,
-	/// Not in the profile's list, whose places all have larger bonds.
-	ListFull {
-		/// How many places there are.
-		places: u32,
+	/// Not in the profile's list, which is full of larger bonds.
+	Outbid {
+		/// What counts of the bond, in plancks.
+		bonded: Balance,
+		/// The smallest bond in the list, in plancks: what the operator must exceed.
+		smallest: Balance,
 	},
 }
 
@@ -46,8 +48,7 @@ impl Standing {
 
 	/// Whether the worker can mend it by itself, by asking for its place in the list again.
 	pub fn is_mended_by_listing(&self) -> bool {
-		// A bond that has grown may take the place of a smaller one.
-		matches!(self, Self::NotListed | Self::ListFull { .. })
+		*self == Self::NotListed
 	}
 }
 
@@ -75,11 +76,14 @@ impl fmt::Display for Standing {
 				)
 			}
 			Self::NotListed => f.write_str(
-				"not in the profile's list yet, which has a place: the worker asks for it now",
+				"the operator is not in the profile's list: the worker asks for a place in it again",
 			),
-			Self::ListFull { places } => write!(
+			Self::Outbid { bonded, smallest } => write!(
 				f,
-				"all {places} places in the profile's list are taken: bond more than the smallest bond there"
+				"the profile's list is full, and the operator's bond of {} AIT does not exceed the smallest \
+				 in it: have more than {} AIT bonded",
+				ait(*bonded),
+				ait(*smallest)
 			),
 		}
 	}
@@ -107,31 +111,19 @@ impl View {
 				minimum,
 			});
 		}
-		if bond.active.saturating_sub(bond.pending) < minimum
-			&& self.session().await? < bond.activates_at
-		{
+		let session = self.session().await?;
+		let bonded = bond.counted(session, minimum);
+		if bonded < minimum {
 			return Ok(Standing::Waiting {
 				session: bond.activates_at,
 			});
 		}
-		let (listed, entries) = match role {
-			Role::Miner => match self.offer(profile, operator).await? {
-				Some(_) => return Ok(Standing::Good),
-				None => (false, self.offers(profile).await?.len()),
-			},
-			Role::Verifier => {
-				let verifiers = self.verifiers(profile).await?;
-				(verifiers.contains(operator), verifiers.len())
-			}
-			Role::Validator => return Ok(Standing::Good),
-		};
-		if listed {
+		if role == Role::Validator || self.candidates(role, profile).await?.contains(operator) {
 			return Ok(Standing::Good);
 		}
-		let places = self.candidates()?;
-		Ok(match entries < places as usize {
-			true => Standing::NotListed,
-			false => Standing::ListFull { places },
+		Ok(match self.bond_to_beat(role, profile).await? {
+			Some(smallest) if bonded <= smallest => Standing::Outbid { bonded, smallest },
+			_ => Standing::NotListed,
 		})
 	}
 }
@@ -191,8 +183,14 @@ mod tests {
 			(Standing::Unpaired, "--operator-key-file"),
 			(Standing::NotBonded, "bond at least"),
 			(Standing::Waiting { session: 7 }, "session 7"),
-			(Standing::NotListed, "asks for it now"),
-			(Standing::ListFull { places: 64 }, "bond more"),
+			(Standing::NotListed, "asks for a place"),
+			(
+				Standing::Outbid {
+					bonded: minimum,
+					smallest: 2 * minimum,
+				},
+				"more than 2 AIT",
+			),
 		] {
 			assert!(!standing.is_good());
 			assert!(standing.to_string().contains(remedy), "{standing}");

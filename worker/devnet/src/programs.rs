@@ -176,6 +176,8 @@ pub(crate) fn miner_args(plan: &Plan, miner: &Miner, nodes: &str, port: u16) -> 
 /// The command line of a verifier.
 pub(crate) fn verifier_args(plan: &Plan, verifier: &Verifier, nodes: &str) -> Vec<String> {
 	let mut args = worker_args(plan, "verify", (&verifier.who, verifier.model), nodes);
+	// The whole grid ends with it.
+	args.extend(strings(&["--drain-seconds", "0"]));
 	args.extend_from_slice(&verifier.extra.args);
 	args
 }

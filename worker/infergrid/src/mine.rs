@@ -4,14 +4,14 @@ use crate::{
 	cli::Context,
 	failure::Failure,
 	settings,
-	worker::{Enrolled, WorkerArgs, WorkerSettings, metrics_server},
+	worker::{DEFAULT_DRAIN_SECONDS, Enrolled, WorkerArgs, WorkerSettings, metrics_server},
 };
 use anyhow::anyhow;
 use clap::Args;
 use infergrid_chain::{Chain, Served};
 use infergrid_crew::Crew;
 use infergrid_miner::{
-	Intent, Miner, MinerMetrics, MinerService, Node, OfferKeeper, Owed, Position, dial_back, drain,
+	Intent, Miner, MinerMetrics, MinerService, Node, OfferKeeper, Owed, Position, dial_back,
 	first_address, follow_address,
 };
 use infergrid_primitives::market::Price;
@@ -25,7 +25,6 @@ use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-const DEFAULT_DRAIN_SECONDS: u64 = 900;
 /// Blocks of a window that pass between chain and worker: until the assignment is seen finalized, and
 /// until the receipt is in a block.
 const CHAIN_BLOCKS: u32 = 9;
@@ -181,20 +180,19 @@ async fn work(
 		}
 		Ok(())
 	});
-	let watching = halt.clone();
-	crew.spawn("the watch over the offer", async move {
-		keeper.watch(watching).await.map_err(Into::into)
-	});
 	let (chain, following) = (submitter.chain().clone(), halt.clone());
 	let working = miner.clone();
 	crew.spawn("the work on tasks", async move {
 		working.follow(chain, following).await.map_err(Into::into)
 	});
 	let limit = Duration::from_secs(settings.drain_seconds);
-	crew.spawn("the end of the work", async move {
-		stop.cancelled().await;
+	crew.spawn("the watch over the offer", async move {
+		let owed = tokio::select! {
+			_ = halt.cancelled() => return Ok(()),
+			owed = infergrid_miner::serve(&miner, keeper, stop, limit) => owed?,
+		};
 		if !limit.is_zero() {
-			tell_owed(&drain(&miner, (&submitter, &served), limit).await?);
+			tell_owed(owed.as_deref());
 		}
 		halt.cancel();
 		Ok(())
@@ -264,16 +262,17 @@ fn capacity(enrolled: &Enrolled, settings: &MineSettings) -> Result<u32, Failure
 	}
 }
 
-fn tell_owed(owed: &[Owed]) {
-	if owed.is_empty() {
-		tracing::info!("nothing is owed: it is safe to stay away");
-		return;
+fn tell_owed(owed: Option<&[Owed]>) {
+	match owed {
+		None => tracing::warn!(
+			"the node does not say what is owed: answers may still have to be opened for verifiers"
+		),
+		Some([]) => tracing::info!("nothing is owed: it is safe to stay away"),
+		Some(owed) => tracing::warn!(
+			answers = owed.len(),
+			until.block = owed.iter().map(|owed| owed.until).max(),
+			"answers may still have to be delivered, or opened for verifiers, until that block: start \
+			 again at once, with this data directory, or a part of the bond may be lost"
+		),
 	}
-	let until = owed.iter().filter_map(|owed| owed.until).max();
-	tracing::warn!(
-		answers = owed.len(),
-		until.block = until,
-		"answers may still have to be opened for verifiers: start again before that, with this data \
-		 directory, or a part of the bond is lost"
-	);
 }

@@ -37,14 +37,17 @@ pub(crate) async fn run(args: RotateArgs, context: Context) -> Result<(), Failur
 	let chain = Chain::connect(Options::new(context.common.node.clone())).await?;
 	let genesis = chain.genesis();
 	let journal = Journal::open(&data.journal(), &genesis, old.clone())?;
-	let owed = infergrid_miner::owed(&journal, &chain).await?;
-	if !owed.is_empty() {
-		let until = owed.iter().filter_map(|owed| owed.until).max();
-		let until = until.map_or_else(String::new, |until| {
-			format!(", at least until block {until}")
-		});
+	let submitter = Submitter::new(chain.clone(), operator.clone());
+	let answers = infergrid_miner::Node::new(submitter.clone());
+	let owed = infergrid_miner::owed(&journal, &answers).await?;
+	let mut owed: Vec<_> = owed.iter().map(|owed| owed.until).collect();
+	let votes = infergrid_verifier::Node::new(submitter.clone());
+	let open = infergrid_verifier::open_votes(&journal, &votes, &operator.public()).await?;
+	owed.extend(open.iter().map(|(_, until)| until));
+	if let Some(until) = owed.iter().max() {
 		return Err(Failure::config(anyhow!(
-			"{} answers may still have to be opened with the present key{until}",
+			"{} answers or votes may still have to be delivered, opened or revealed with the present key, \
+			 until block {until} at most",
 			owed.len()
 		))
 		.hint(
@@ -52,10 +55,10 @@ pub(crate) async fn run(args: RotateArgs, context: Context) -> Result<(), Failur
 		));
 	}
 	let view = chain.latest().await?;
-	let submitter = Submitter::new(chain.clone(), operator.clone());
 	if view.operator_of(&new.public()).await? != Some(operator.public()) {
 		let signature = new.sign_pairing(&genesis, &operator.public());
 		let pair = Call::pair_worker(&new.public(), &signature);
+		submitter.preflight(&pair).await?;
 		submitter.submit(&pair, None).await?;
 	}
 	drop(journal.hand_over(new.clone())?);

@@ -136,7 +136,7 @@ pub(crate) struct WorkerFile {
 	pub listen: Option<Vec<String>>,
 	/// The multiaddress that others dial.
 	pub announce: Option<String>,
-	/// How long to wait at a stop for what was assigned, in seconds.
+	/// How long to wait at a stop for what was assigned or drawn, in seconds.
 	pub drain_seconds: Option<u64>,
 	/// Announce and dial addresses of this machine and of private networks.
 	pub allow_local: Option<bool>,

@@ -4,34 +4,54 @@ use crate::{
 	cli::Context,
 	failure::Failure,
 	settings,
-	worker::{Enrolled, WorkerArgs, WorkerSettings, metrics_server},
+	worker::{DEFAULT_DRAIN_SECONDS, Enrolled, WorkerArgs, WorkerSettings, metrics_server},
 };
 use clap::Args;
 use infergrid_chain::Submitter;
 use infergrid_crew::Crew;
 use infergrid_journal::DataDir;
+use infergrid_primitives::{AuditId, BlockNumber};
 use infergrid_proof::ModelMetrics;
 use infergrid_swarm::{Swarm, SwarmConfig};
 use infergrid_verifier::{Node, Position, Verifier, VerifierMetrics};
 use prometheus_client::registry::Registry;
+use serde::Serialize;
 use std::{sync::Arc, time::Duration};
+use tokio_util::sync::CancellationToken;
 
 /// Flags of `infergrid verify`.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct VerifyArgs {
 	#[command(flatten)]
 	worker: WorkerArgs,
+	/// How long to wait at a stop until votes under way are revealed; 0 stops at once [default: 900]
+	#[arg(long, value_name = "SECONDS", env = "INFERGRID_DRAIN_SECONDS")]
+	drain_seconds: Option<u64>,
+}
+
+/// Merged settings of `infergrid verify`.
+#[derive(Clone, Debug, Serialize)]
+struct VerifySettings {
+	#[serde(flatten)]
+	worker: WorkerSettings,
+	drain_seconds: u64,
 }
 
 /// Runs the command.
 pub(crate) async fn run(args: VerifyArgs, context: Context) -> Result<(), Failure> {
 	let file = &context.file.verify;
-	let settings = WorkerSettings::merge(args.worker, file, &context.common, "verifier")?;
+	let settings = VerifySettings {
+		worker: WorkerSettings::merge(args.worker, file, &context.common, "verifier")?,
+		drain_seconds: args
+			.drain_seconds
+			.or(file.drain_seconds)
+			.unwrap_or(DEFAULT_DRAIN_SECONDS),
+	};
 	if context.show_settings {
 		return settings::show(&settings);
 	}
 	let started = tokio::select! {
-		started = start(&settings) => started?,
+		started = start(&settings.worker) => started?,
 		_ = context.stop.cancelled() => return Ok(()),
 	};
 	let Started {
@@ -41,16 +61,26 @@ pub(crate) async fn run(args: VerifyArgs, context: Context) -> Result<(), Failur
 		registry,
 		data: _data,
 	} = started;
-	let stop = context.stop;
-	let mut crew = Crew::new(stop.clone());
-	metrics_server(&mut crew, settings.metrics.as_deref(), registry, &stop).await?;
-	let (standing, told) = (verifier.clone(), stop.clone());
+	let halt = CancellationToken::new();
+	let mut crew = Crew::new(halt.clone());
+	let metrics = settings.worker.metrics.as_deref();
+	metrics_server(&mut crew, metrics, registry, &halt).await?;
+	let (working, following) = (verifier.clone(), halt.clone());
 	let chain = submitter.chain().clone();
-	crew.spawn("the watch over the bond", async move {
-		standing.stand(&submitter, told).await.map_err(Into::into)
-	});
 	crew.spawn("the work on audits", async move {
-		verifier.follow(chain, stop).await.map_err(Into::into)
+		working.follow(chain, following).await.map_err(Into::into)
+	});
+	let limit = Duration::from_secs(settings.drain_seconds);
+	crew.spawn("the watch over the bond", async move {
+		let owed = tokio::select! {
+			_ = halt.cancelled() => return Ok(()),
+			owed = verifier.keep_standing(&submitter, context.stop, limit) => owed?,
+		};
+		if !limit.is_zero() {
+			tell_owed(owed.as_deref());
+		}
+		halt.cancel();
+		Ok(())
 	});
 	let result = crew.run(Duration::ZERO).await;
 	swarm.shutdown().await;
@@ -105,4 +135,17 @@ async fn start(settings: &WorkerSettings) -> Result<Started, Failure> {
 		registry,
 		data,
 	})
+}
+
+fn tell_owed(owed: Option<&[(AuditId, BlockNumber)]>) {
+	match owed {
+		None => tracing::warn!("the node does not say which votes are owed: start again soon"),
+		Some([]) => tracing::info!("no vote is owed: it is safe to stay away"),
+		Some(owed) => tracing::warn!(
+			audits = ?owed.iter().map(|(audit, _)| audit).collect::<Vec<_>>(),
+			until.block = owed.iter().map(|(_, until)| until).min(),
+			"votes are owed: start again before that block, with this data directory, or a part of the \
+			 bond is lost"
+		),
+	}
 }

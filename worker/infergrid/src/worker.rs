@@ -22,6 +22,9 @@ use serde::Serialize;
 use std::{path::PathBuf, sync::Arc};
 use tokio_util::sync::CancellationToken;
 
+/// How long a worker waits at a stop for what is under way, where it is not told.
+pub(crate) const DEFAULT_DRAIN_SECONDS: u64 = 900;
+
 /// Flags that miners and verifiers share.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct WorkerArgs {

@@ -80,6 +80,12 @@ fn defaults_are_shown() {
 		shown["data"],
 		"/home/somebody/.local/share/infergrid/gateway"
 	);
+	for role in ["mine", "verify"] {
+		let mut args = vec!["--show-settings", role, "--key", "//A", "--model", "/m"];
+		assert_eq!(settings(&args)["drain_seconds"], 900, "{role}");
+		args.extend(["--drain-seconds", "7"]);
+		assert_eq!(settings(&args)["drain_seconds"], 7, "{role}");
+	}
 	let shown = settings(&["--show-settings", "dev", "--once"]);
 	assert_eq!(shown["once"], true);
 }

@@ -1,6 +1,6 @@
 //! A verifier's votes, from the record before the commitment until their audits are over.
 
-use crate::{Ballot, Journal, JournalError, Recorded};
+use crate::{Ballot, Journal, JournalError, Recorded, store::open};
 use infergrid_primitives::{AuditId, BlockNumber, Hash, audit::Vote};
 use redb::{ReadableTable, TableDefinition};
 
@@ -38,6 +38,20 @@ impl Journal {
 	/// The vote of one round of an audit.
 	pub fn ballot(&self, audit: AuditId, round: u8) -> Result<Option<Ballot>, JournalError> {
 		self.get(VOTES, (audit, round), || format!("audit {audit}"))
+	}
+
+	/// The rounds of audits in which a vote is fixed, until it is of no use.
+	pub fn ballots(&self) -> Result<Vec<(AuditId, u8)>, JournalError> {
+		self.read(|transaction| {
+			let Some(votes) = open(transaction, VOTES)? else {
+				return Ok(Vec::new());
+			};
+			let mut rounds = Vec::new();
+			for entry in votes.iter()? {
+				rounds.push(entry?.0.value());
+			}
+			Ok(rounds)
+		})
 	}
 
 	/// Removes the votes that are of no use after block `now`. Gives how many they were.

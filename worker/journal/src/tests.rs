@@ -129,6 +129,7 @@ fn a_vote_is_fixed_once_with_its_salt_until_its_round_is_over() {
 	assert_eq!(journal.prune_ballots(31).unwrap(), 1);
 	assert_eq!(journal.ballot(5, 0).unwrap(), None);
 	assert!(journal.ballot(5, 1).unwrap().is_some());
+	assert_eq!(journal.ballots().unwrap(), [(5, 1)]);
 }
 
 #[test]

@@ -1,29 +1,68 @@
 //! The end of a miner's work: nothing new is taken, what was taken is delivered, and what is still
 //! owed afterwards is said.
 
-use crate::{Miner, MinerError, OfferKeeper};
-use infergrid_chain::{Chain, Phase, Served, Submitter, TaskStatus, persist};
+use crate::{Ledger, Miner, MinerError, OfferKeeper};
+use infergrid_chain::{Served, Submitter, TaskStatus, persist_latest};
 use infergrid_journal::Journal;
 use infergrid_primitives::{BlockNumber, TaskId};
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
+use tokio_util::sync::CancellationToken;
 
-/// A receipt that a committee may yet ask to be opened.
+/// How long a node may take to say what is owed.
+const READING: Duration = Duration::from_secs(30);
+
+/// A receipt that is still to be delivered, or that a committee may yet ask to be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owed {
 	/// The task.
 	pub task: TaskId,
-	/// The last block in which it can be asked for, as far as is known now; None before the draw.
-	pub until: Option<BlockNumber>,
+	/// The last block in which that can be.
+	pub until: BlockNumber,
+}
+
+/// Keeps the offer of `miner` until `stop`, and ends the work then, as [`drain`] does; a `limit` of zero
+/// ends it at once. The keeper comes to its end first: it would offer again what is withdrawn.
+pub async fn serve(
+	miner: &Miner,
+	keeper: OfferKeeper,
+	stop: CancellationToken,
+	limit: Duration,
+) -> Result<Option<Vec<Owed>>, MinerError> {
+	let place = keeper.place();
+	end_of(keeper.watch(stop.clone()), &stop, limit)
+		.await
+		.unwrap_or(Ok(()))?;
+	if limit.is_zero() {
+		return Ok(None);
+	}
+	drain(miner, (&place.0, &place.1), limit).await
+}
+
+/// What comes of `watch`, which ends by itself soon after `stop`; None if that takes longer than
+/// `limit`.
+async fn end_of<T>(
+	watch: impl Future<Output = T>,
+	stop: &CancellationToken,
+	limit: Duration,
+) -> Option<T> {
+	let mut watch = pin!(watch);
+	tokio::select! {
+		biased;
+		ended = &mut watch => return Some(ended),
+		_ = stop.cancelled() => {},
+	}
+	tokio::time::timeout(limit, watch).await.ok()
 }
 
 /// Ends the work of `miner`: withdraws its offer and waits, at most `limit`, until everything that
 /// was assigned is delivered. Gives the receipts that may yet have to be opened: whoever stops
-/// before that is over, and does not come back in time, is slashed for hiding an answer.
+/// before that is over, and does not come back in time, is slashed for hiding an answer. None if the
+/// node does not say.
 pub async fn drain(
 	miner: &Miner,
 	(submitter, served): (&Submitter, &Served),
 	limit: Duration,
-) -> Result<Vec<Owed>, MinerError> {
+) -> Result<Option<Vec<Owed>>, MinerError> {
 	let ended = tokio::time::timeout(limit, async {
 		match OfferKeeper::withdraw(submitter, served).await {
 			Ok(()) => tracing::info!("withdrew the offer: the chain assigns nothing more"),
@@ -40,30 +79,69 @@ pub async fn drain(
 			"stopping with tasks that are not delivered: their deadlines will be missed"
 		);
 	}
-	owed(&miner.journal, submitter.chain()).await
+	in_time(owed(&miner.journal, miner.ledger.as_ref())).await
 }
 
-/// The receipts in `journal` that may yet have to be opened.
-pub async fn owed(journal: &Journal, chain: &Chain) -> Result<Vec<Owed>, MinerError> {
-	let view = persist(|| chain.latest()).await?;
+/// What `read` gives; None if it takes too long: a node that is gone holds no process back.
+async fn in_time<T>(
+	read: impl Future<Output = Result<T, MinerError>>,
+) -> Result<Option<T>, MinerError> {
+	tokio::time::timeout(READING, read).await.ok().transpose()
+}
+
+/// The receipts in `journal` that are still to be delivered or may yet have to be opened.
+pub async fn owed(journal: &Journal, ledger: &dyn Ledger) -> Result<Vec<Owed>, MinerError> {
 	let open = journal.run(|journal| journal.open_deliveries()).await?;
 	let mut owed = Vec::new();
 	for id in open {
-		let Some(task) = persist(|| view.task(id)).await? else {
+		let Some(task) = persist_latest(|| ledger.task(id)).await? else {
 			continue;
 		};
-		let TaskStatus::Delivered { audit, .. } = task.status else {
-			continue;
+		let until = match task.status {
+			TaskStatus::Assigned { miner, window, .. } => {
+				let signed = journal.run(move |journal| journal.delivery(id)).await?;
+				// It may be another miner's task by now.
+				signed
+					.is_some_and(|signed| signed.receipt.miner == miner)
+					.then_some(window.due)
+			}
+			TaskStatus::Delivered { audit, .. } => {
+				match persist_latest(|| ledger.audit(audit)).await? {
+					Some(audit) => persist_latest(|| ledger.last_opening(&audit)).await?,
+					None => None,
+				}
+			}
+			_ => None,
 		};
-		let until = match persist(|| view.audit(audit))
-			.await?
-			.map(|audit| audit.phase)
-		{
-			Some(Phase::Scheduled { .. }) => None,
-			Some(Phase::Committing { until, .. } | Phase::Revealing { until, .. }) => Some(until),
-			Some(Phase::Escrowed { .. } | Phase::Concluded { .. }) | None => continue,
-		};
-		owed.push(Owed { task: id, until });
+		owed.extend(until.map(|until| Owed { task: id, until }));
 	}
 	Ok(owed)
+}
+
+#[cfg(test)]
+mod tests {
+	use super::*;
+
+	#[tokio::test(start_paused = true)]
+	async fn a_renewal_under_way_comes_to_its_end_before_the_offer_is_withdrawn() {
+		let stop = CancellationToken::new();
+		let told = stop.clone();
+		let renewing = async {
+			told.cancelled().await;
+			tokio::time::sleep(Duration::from_secs(20)).await;
+			"renewed"
+		};
+		stop.cancel();
+		let ended = end_of(renewing, &stop, Duration::from_secs(30)).await;
+		assert_eq!(ended, Some("renewed"));
+		let stuck = std::future::pending::<()>();
+		assert_eq!(end_of(stuck, &stop, Duration::from_secs(30)).await, None);
+	}
+
+	#[tokio::test(start_paused = true)]
+	async fn a_node_that_is_gone_holds_no_process_back() {
+		assert_eq!(in_time(async { Ok(1) }).await.unwrap(), Some(1));
+		let dead = std::future::pending::<Result<(), MinerError>>();
+		assert_eq!(in_time(dead).await.unwrap(), None);
+	}
 }

@@ -1,5 +1,6 @@
 //! What ends a miner's worker.
 
+use crate::OfferError;
 use infergrid_chain::ReadError;
 use infergrid_journal::JournalError;
 use infergrid_proof::ComputeError;
@@ -12,6 +13,9 @@ pub enum MinerError {
 	/// The chain is none that this version can read.
 	#[error(transparent)]
 	Chain(#[from] ReadError),
+	/// The offer cannot be kept.
+	#[error(transparent)]
+	Offer(#[from] OfferError),
 	/// Nothing can be recorded, so nothing may be signed.
 	#[error(transparent)]
 	Journal(#[from] JournalError),

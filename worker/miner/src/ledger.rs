@@ -38,6 +38,9 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
 	/// An audit.
 	async fn audit(&self, audit: AuditId) -> Result<Option<Audit>, ReadError>;
 
+	/// The last block in which an opening can be asked for in an audit; None if it cannot be any more.
+	async fn last_opening(&self, audit: &Audit) -> Result<Option<BlockNumber>, ReadError>;
+
 	/// The operator for whom a worker key acts.
 	async fn operator_of(&self, worker: &WorkerKey) -> Result<Option<AccountBytes>, ReadError>;
 
@@ -107,6 +110,10 @@ impl Ledger for Node {
 
 	async fn audit(&self, audit: AuditId) -> Result<Option<Audit>, ReadError> {
 		self.view().await?.audit(audit).await
+	}
+
+	async fn last_opening(&self, audit: &Audit) -> Result<Option<BlockNumber>, ReadError> {
+		self.view().await?.last_opening(audit).await
 	}
 
 	async fn operator_of(&self, worker: &WorkerKey) -> Result<Option<AccountBytes>, ReadError> {

@@ -3,7 +3,8 @@
 //!
 //! A [`Miner`] works on what the chain assigns ([`Miner::follow`]); a [`MinerService`] answers payers
 //! and drawn verifiers; an [`OfferKeeper`] keeps the offer on chain as it should be and says what
-//! stands in the way; [`drain`] ends the work so that nobody loses money.
+//! stands in the way; [`serve`] does so until
+//! the end, and [`drain`] ends the work so that nobody loses money.
 //!
 //! The model is any [`Compute`](infergrid_proof::Compute), the chain any [`Ledger`].
 
@@ -22,7 +23,7 @@ mod tests;
 
 mod work;
 
-pub use drain::{Owed, drain, owed};
+pub use drain::{Owed, drain, owed, serve};
 pub use error::MinerError;
 pub use ledger::{Ledger, Node};
 pub use metrics::MinerMetrics;

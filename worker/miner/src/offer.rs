@@ -76,16 +76,24 @@ impl OfferKeeper {
 
 	/// Puts the offer on chain for the first time. `replace` takes the place of another peer's.
 	pub async fn begin(&self, replace: bool) -> Result<(), OfferError> {
-		let offer = self.standing_offer().await?;
-		let other = offer
-			.as_ref()
-			.is_some_and(|offer| offer.terms.peer != self.intent.peer);
+		// A withdrawn offer counts too, as long as tasks run on it.
+		let last = persist_latest(async || {
+			let view = self.submitter.chain().latest().await?;
+			view.last_offer(&self.served.id, &self.operator).await
+		})
+		.await?;
+		let other = last.is_some_and(|offer| offer.terms.peer != self.intent.peer);
 		if other && !replace {
 			return Err(OfferError::OtherPeer);
 		}
 		// The watch repeats it, and tells when it is over.
-		self.renew(offer).await;
+		self.renew(self.standing_offer().await?).await;
 		Ok(())
+	}
+
+	/// The way on chain, and what is offered there.
+	pub(crate) fn place(&self) -> (Submitter, Served) {
+		(self.submitter.clone(), self.served.clone())
 	}
 
 	/// Watches the offer and the bond under it, until `stop`.
@@ -127,7 +135,7 @@ impl OfferKeeper {
 			.map(drop)
 	}
 
-	/// The operator's offer as it is on chain.
+	/// The operator's offer as it is on chain; None if it is withdrawn.
 	async fn standing_offer(&self) -> Result<Option<Offer>, ReadError> {
 		persist_latest(async || {
 			let view = self.submitter.chain().latest().await?;

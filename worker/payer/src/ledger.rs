@@ -57,7 +57,7 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
 	/// A task.
 	async fn task(&self, task: TaskId) -> Result<Option<Task>, ReadError>;
 
-	/// A miner's offer.
+	/// A miner's offer, a withdrawn one too while its tasks run.
 	async fn offer(&self, profile: &Hash, miner: &AccountBytes)
 	-> Result<Option<Offer>, ReadError>;
 
@@ -189,7 +189,8 @@ impl Ledger for Node {
 		profile: &Hash,
 		miner: &AccountBytes,
 	) -> Result<Option<Offer>, ReadError> {
-		self.chain().latest().await?.offer(profile, miner).await
+		let view = self.chain().latest().await?;
+		view.last_offer(profile, miner).await
 	}
 
 	async fn operator_of(&self, worker: &WorkerKey) -> Result<Option<AccountBytes>, ReadError> {

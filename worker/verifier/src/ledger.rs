@@ -55,6 +55,17 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
 	/// Whether a verifier has revealed its vote.
 	async fn has_voted(&self, audit: AuditId, verifier: &AccountBytes) -> Result<bool, ReadError>;
 
+	/// The audits of `profile` for which `verifier` was drawn and can still vote, each with the last block
+	/// of the running phase.
+	async fn votes_owed(
+		&self,
+		profile: &Hash,
+		verifier: &AccountBytes,
+	) -> Result<Vec<(AuditId, BlockNumber)>, ReadError>;
+
+	/// Leaves the list of those that stand for `profile`.
+	async fn stand_down(&self, profile: &Hash) -> Result<(), SubmitError>;
+
 	/// Brings a commitment on chain by block `by`, trying again until then whatever may pass.
 	async fn commit(
 		&self,
@@ -100,7 +111,11 @@ impl Node {
 		block: BlockNumber,
 	) -> Result<Option<Offer>, ReadError> {
 		let block = self.chain().block(block.saturating_sub(1)).await?;
-		self.chain().at(block).await?.offer(profile, miner).await
+		self.chain()
+			.at(block)
+			.await?
+			.last_offer(profile, miner)
+			.await
 	}
 }
 
@@ -148,7 +163,7 @@ impl Ledger for Node {
 		miner: &AccountBytes,
 		before: BlockNumber,
 	) -> Result<Option<Offer>, ReadError> {
-		if let Some(offer) = self.view().await?.offer(profile, miner).await? {
+		if let Some(offer) = self.view().await?.last_offer(profile, miner).await? {
 			return Ok(Some(offer));
 		}
 		// The node may have forgotten that state.
@@ -172,6 +187,21 @@ impl Ledger for Node {
 
 	async fn has_voted(&self, audit: AuditId, verifier: &AccountBytes) -> Result<bool, ReadError> {
 		Ok(self.view().await?.vote(audit, verifier).await?.is_some())
+	}
+
+	async fn votes_owed(
+		&self,
+		profile: &Hash,
+		verifier: &AccountBytes,
+	) -> Result<Vec<(AuditId, BlockNumber)>, ReadError> {
+		let owed = self.view().await?.votes_owed(verifier).await?;
+		let here = owed.into_iter().filter(|(_, of, _)| of == profile);
+		Ok(here.map(|(audit, _, until)| (audit, until)).collect())
+	}
+
+	async fn stand_down(&self, profile: &Hash) -> Result<(), SubmitError> {
+		let call = Call::stand_down(profile);
+		self.submitter.submit(&call, None).await.map(drop)
 	}
 
 	async fn commit(

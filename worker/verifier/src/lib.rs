@@ -2,11 +2,13 @@
 //! revealed vote.
 //!
 //! A [`Verifier`] does the duties for which the chain draws it ([`Verifier::follow`]) and keeps its
-//! operator in the list of those that stand for the profile ([`Verifier::stand`]).
+//! operator in the list of those that stand for the profile until the end ([`Verifier::keep_standing`]), which
+//! drops no vote ([`Verifier::drain`]).
 //!
 //! The model is any [`Compute`](infergrid_proof::Compute), the chain any [`Ledger`], the network any
 //! [`Miners`].
 
+mod drain;
 mod duty;
 mod error;
 mod follow;
@@ -20,6 +22,7 @@ mod tests;
 
 mod verifier;
 
+pub use drain::{OwedVotes, open_votes};
 pub use error::VerifierError;
 pub use ledger::{Ledger, Node};
 pub use metrics::VerifierMetrics;

@@ -65,6 +65,33 @@ impl Scene {
 		chain.reach(number, Duration::from_secs(9)).await.unwrap();
 	}
 
+	/// Fills the profile's list for `role` with operators that have `active` plancks bonded.
+	async fn fill(&self, role: Role, active: Balance) -> Vec<AccountBytes> {
+		let view = self.submitter.chain().latest().await.unwrap();
+		let places = view.max_candidates().unwrap() as u8;
+		let operators: Vec<AccountBytes> = (0..places).map(|place| [100 + place; 32]).collect();
+		let bond = (active, 0 as Balance, 0u32, Vec::<(Balance, u32)>::new()).encode();
+		let bonds: Vec<_> = operators
+			.iter()
+			.map(|operator| {
+				let key = (subxt::utils::Static(role), *operator);
+				view.key_of("RoleStaking", "Bonds", key)
+			})
+			.collect();
+		self.node.build(|block| {
+			block
+				.storage
+				.extend(bonds.into_iter().map(|key| (key, bond.clone())));
+		});
+		let list = match role {
+			Role::Miner => "Miners",
+			_ => "Verifiers",
+		};
+		let id = self.profile.id();
+		self.put("Models", list, (id,), operators.encode()).await;
+		operators
+	}
+
 	async fn bond(&self, role: Role, active: Balance, activates_at: u32) {
 		let unlocking = vec![(1 as Balance, 9u32)];
 		let bond = (active, active, activates_at, unlocking).encode();
@@ -142,7 +169,106 @@ async fn an_offer_that_the_chain_would_refuse_is_not_sent() {
 	assert_eq!(scene.refusal(&fair).await, None);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_place_in_a_list_that_is_full_of_larger_bonds_is_not_asked_for() {
+	let scene = scene().await;
+	let open = (scene.who(), info("small"), 10u8, 7u128, None::<u32>);
+	scene.put("Models", "Models", (MODEL,), open.encode()).await;
+	let id = scene.profile.id();
+	let worker = [8u8; 32];
+	let who = scene.who().encode();
+	scene.put("RoleStaking", "Workers", (worker,), who).await;
+	for (role, call) in [
+		(Role::Miner, scene.offer(1, AIT)),
+		(Role::Verifier, Call::stand(&id)),
+	] {
+		scene
+			.fails(&call, "Models::NoActiveBond", "there is none")
+			.await;
+		let minimum = scene.minimum(role).await;
+		scene.bond(role, minimum + AIT, 0).await;
+		assert_eq!(scene.refusal(&call).await, None);
+		assert_eq!(scene.standing(role, &worker).await, Standing::NotListed);
+		let mut operators = scene.fill(role, minimum + AIT).await;
+		let needed = format!("more than {} AIT are needed", ait(minimum + AIT));
+		scene.fails(&call, "Models::ListFull", &needed).await;
+		let outbid = scene.standing(role, &worker).await;
+		assert_eq!(
+			outbid,
+			Standing::Outbid {
+				bonded: minimum + AIT,
+				smallest: minimum + AIT,
+			}
+		);
+		assert!(!outbid.is_mended_by_listing());
+		// What is pending does not count yet.
+		let pending = (2 * minimum, minimum - 1, 5u32, Vec::<(Balance, u32)>::new());
+		let key = (subxt::utils::Static(role), scene.who());
+		scene
+			.put("RoleStaking", "Bonds", key, pending.encode())
+			.await;
+		assert!(matches!(
+			scene.standing(role, &worker).await,
+			Standing::Outbid { bonded, .. } if bonded == minimum + 1
+		));
+		scene.bond(role, minimum + AIT + 1, 0).await;
+		assert_eq!(scene.refusal(&call).await, None);
+		assert!(scene.standing(role, &worker).await.is_mended_by_listing());
+		operators[0] = scene.who();
+		let list = if role == Role::Miner {
+			"Miners"
+		} else {
+			"Verifiers"
+		};
+		scene.put("Models", list, (id,), operators.encode()).await;
+		scene.bond(role, minimum, 0).await;
+		assert_eq!(scene.standing(role, &worker).await, Standing::Good);
+		match role {
+			Role::Miner => assert_eq!(scene.refusal(&call).await, None),
+			_ => {
+				scene
+					.fails(&call, "Models::AlreadyStanding", "stands already")
+					.await
+			}
+		}
+	}
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_offer_whose_miner_has_left_the_list_is_none() {
+	let scene = scene().await;
+	let id = scene.profile.id();
+	for miner in [[6u8; 32], [7u8; 32]] {
+		let terms = OfferTerms {
+			price: Price {
+				input: 1,
+				output: 1,
+			},
+			capacity: 1,
+			peer: vec![1],
+			address: b"/ip4/203.0.113.7/tcp/1".to_vec(),
+		};
+		let record = (terms, 1u32).encode();
+		scene.put("Models", "Offers", (id, miner), record).await;
+	}
+	let listed = vec![[6u8; 32]].encode();
+	scene.put("Models", "Miners", (id,), listed).await;
+	let view = scene.submitter.chain().latest().await.unwrap();
+	let offers = view.offers(&id).await.unwrap();
+	assert_eq!(offers.len(), 1);
+	assert_eq!(offers[0].0, [6; 32]);
+	assert!(view.offer(&id, &[6; 32]).await.unwrap().is_some());
+	assert_eq!(view.offer(&id, &[7; 32]).await.unwrap(), None);
+	assert!(view.last_offer(&id, &[7; 32]).await.unwrap().is_some());
+}
+
 impl Scene {
+	async fn standing(&self, role: Role, worker: &AccountBytes) -> Standing {
+		let view = self.submitter.chain().latest().await.unwrap();
+		let id = self.profile.id();
+		view.standing(role, &self.who(), worker, &id).await.unwrap()
+	}
+
 	async fn minimum(&self, role: Role) -> Balance {
 		let view = self.submitter.chain().latest().await.unwrap();
 		view.minimum_bond(role).unwrap()
@@ -253,28 +379,6 @@ async fn an_account_without_money_is_told_before_it_sends() {
 			..
 		}
 	));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_list_with_a_place_is_told_from_a_full_one() {
-	let scene = scene().await;
-	let (who, worker, id) = (scene.who(), [8u8; 32], scene.profile.id());
-	let workers = ("RoleStaking", "Workers");
-	scene
-		.put(workers.0, workers.1, (worker,), who.encode())
-		.await;
-	scene.bond(Role::Verifier, 1_000_000 * AIT, 0).await;
-	for (listed, wanted) in [
-		(2u8, Standing::NotListed),
-		(64, Standing::ListFull { places: 64 }),
-	] {
-		let others: Vec<AccountBytes> = (0..listed).map(|n| [100 + n; 32]).collect();
-		let entries = others.encode();
-		scene.put("Models", "Verifiers", (id,), entries).await;
-		let view = scene.submitter.chain().latest().await.unwrap();
-		let standing = view.standing(Role::Verifier, &who, &worker, &id).await;
-		assert_eq!(standing.unwrap(), wanted);
-	}
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,7 +1,11 @@
 use super::fake::FakeNode;
-use crate::{Advice, ReadError};
+use crate::{Advice, Audit, Phase, ReadError, records::AuditRules};
 use codec::Encode;
-use infergrid_primitives::model::{Arithmetic, Profile, ProofParams};
+use infergrid_primitives::{
+	audit::{FINGERPRINT_LEN, Measures, Verdict, Vote},
+	market::Work,
+	model::{Arithmetic, Profile, ProofParams},
+};
 
 fn profile(context: u32) -> Profile {
 	let proof = ProofParams::F32;
@@ -66,4 +70,102 @@ async fn a_record_is_named_by_its_number() {
 	let error = view.task(77).await.unwrap_err().to_string();
 	assert!(error.contains("Tasks.Tasks holds a record, 77"), "{error}");
 	assert!(view.tasks().await.unwrap().is_empty());
+}
+
+fn audit(phase: Phase) -> Audit {
+	Audit {
+		work: Work {
+			task: 1,
+			profile: [3; 32],
+			miner: [7; 32],
+			payer: [1; 32],
+			fee: 1,
+			tokens: 61,
+			always: false,
+		},
+		included_at: 20,
+		phase,
+	}
+}
+
+#[test]
+fn an_opening_can_be_asked_until_the_last_committee_has_committed() {
+	let rules = AuditRules {
+		base_commit: 20,
+		reveal: 10,
+		redraws: 2,
+		millisecs_per_block: 3_000,
+	};
+	let last = |phase| rules.last_opening(&audit(phase), 10);
+	// 61 tokens at 10 a second take 3 blocks: commitments 23, reveals 10, and each window's end.
+	let round = 23 + 1 + 10 + 1;
+	let committing = |round, until| Phase::Committing {
+		round,
+		randomness: [4; 32],
+		committee: Vec::new(),
+		until,
+	};
+	let revealing = |round, until| Phase::Revealing {
+		round,
+		randomness: [4; 32],
+		committee: Vec::new(),
+		until,
+	};
+	let end = 100 + 2 * round + 23;
+	assert_eq!(last(Phase::Scheduled { draw_at: 100 }), Some(end));
+	assert_eq!(last(committing(0, 123)), Some(end));
+	assert_eq!(last(revealing(0, 134)), Some(end));
+	assert_eq!(last(committing(2, end)), Some(end));
+	assert_eq!(last(revealing(2, end + 11)), Some(end + 11));
+	assert_eq!(last(Phase::Escrowed { until: 500 }), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_revealed_vote_is_owed_no_more_and_a_scheduled_audit_names_its_last_block() {
+	let node = FakeNode::new(3);
+	let chain = node.chain().await;
+	let view = chain.latest().await.unwrap();
+	let verifier = [5u8; 32];
+	let work = (1u64, [3u8; 32], [7u8; 32], [1u8; 32], 1u128, 61u32, false);
+	let committee = vec![verifier];
+	let scheduled = (work, 20u32, (0u8, 30u32)).encode();
+	let committing = (work, 20u32, (1u8, 0u8, [4u8; 32], &committee, 60u32)).encode();
+	let revealing = (work, 20u32, (2u8, 0u8, [4u8; 32], &committee, 70u32)).encode();
+	let vote = Vote {
+		verdict: Verdict::Valid,
+		measures: Measures::default(),
+		fingerprint: [0; FINGERPRINT_LEN],
+	};
+	let number = node.build(|block| {
+		let mut put = |id: u64, audit: &Vec<u8>| {
+			let key = view.key_of::<(u64,)>("Audits", "Audits", (id,));
+			block.storage.insert(key, audit.clone());
+		};
+		put(1, &scheduled);
+		put(2, &committing);
+		// Committed and not revealed; revealed; never committed.
+		(3..=5).for_each(|id| put(id, &revealing));
+		for id in [3u64, 4] {
+			let key = view.key_of("Audits", "Commitments", (id, verifier));
+			block.storage.insert(key, [9u8; 32].encode());
+		}
+		let key = view.key_of("Audits", "Votes", (4u64, verifier));
+		block.storage.insert(key, vote.encode());
+	});
+	node.finalize(number);
+	chain
+		.reach(number, std::time::Duration::from_secs(9))
+		.await
+		.unwrap();
+	let view = chain.latest().await.unwrap();
+	let mut votes = view.owed(&verifier).await.unwrap().votes;
+	votes.sort();
+	assert_eq!(votes, [(2, 60), (3, 70)]);
+	let openings = view.owed(&[7; 32]).await.unwrap().openings;
+	assert_eq!(openings.len(), 5);
+	assert!(
+		openings
+			.iter()
+			.all(|(task, until)| *task == 1 && *until > 60)
+	);
 }

@@ -4,12 +4,17 @@ use super::View;
 use crate::{
 	error::ReadError,
 	names::{constant, entry, pallet},
-	records::{Audit, Duty, Model, Offer, Phase, Plain, Task, TaskRules, TaskStatus},
+	records::{Audit, AuditRules, Duty, Model, Offer, Phase, Plain, Task, TaskRules, TaskStatus},
 };
+use futures::{StreamExt, stream};
 use infergrid_primitives::{
-	AccountBytes, AuditId, Hash, TaskId, audit::Vote, model::Profile, request::Receipt,
+	AccountBytes, AuditId, Balance, BlockNumber, Hash, TaskId, audit::Vote, market::Role,
+	model::Profile, request::Receipt,
 };
-use std::ops::RangeInclusive;
+use std::{collections::HashSet, ops::RangeInclusive};
+
+/// Reads under way at once.
+const READS: usize = 16;
 
 impl View {
 	/// A task, until it is pruned.
@@ -89,30 +94,95 @@ impl View {
 		self.constant(pallet::MODELS, constant::MAX_PRICE_FACTOR)
 	}
 
-	/// How many miners, and how many verifiers, a profile's lists may have.
-	pub(crate) fn candidates(&self) -> Result<u32, ReadError> {
+	/// How many miners, and how many verifiers, a profile has places for.
+	pub fn max_candidates(&self) -> Result<u32, ReadError> {
 		self.constant(pallet::MODELS, constant::MAX_CANDIDATES)
 	}
 
-	/// The offers of a profile, by the miner's operator.
+	/// The standing offers of a profile, by the miner's operator. A withdrawn one, whose record stays
+	/// while its last tasks run, is none of them.
 	pub async fn offers(&self, profile: &Hash) -> Result<Vec<(AccountBytes, Offer)>, ReadError> {
 		let offers = self
 			.list::<(Hash, AccountBytes), _, Offer>(pallet::MODELS, entry::OFFERS, (*profile,))
 			.await?;
+		let miners: HashSet<_> = self.miners(profile).await?.into_iter().collect();
 		Ok(offers
 			.into_iter()
 			.map(|((_, miner), offer)| (miner, offer))
+			.filter(|(miner, _)| miners.contains(miner))
 			.collect())
 	}
 
-	/// The offer of one miner.
+	/// The standing offer of one miner.
 	pub async fn offer(
+		&self,
+		profile: &Hash,
+		miner: &AccountBytes,
+	) -> Result<Option<Offer>, ReadError> {
+		if !self.miners(profile).await?.contains(miner) {
+			return Ok(None);
+		}
+		self.last_offer(profile, miner).await
+	}
+
+	/// The offer of one miner, or a withdrawn one on which tasks still run: it tells how the miner is
+	/// reached.
+	pub async fn last_offer(
 		&self,
 		profile: &Hash,
 		miner: &AccountBytes,
 	) -> Result<Option<Offer>, ReadError> {
 		self.get(pallet::MODELS, entry::OFFERS, (*profile, *miner))
 			.await
+	}
+
+	/// The operators that offer a profile.
+	pub async fn miners(&self, profile: &Hash) -> Result<Vec<AccountBytes>, ReadError> {
+		let miners = self
+			.plain(pallet::MODELS, entry::MINERS, (*profile,))
+			.await?;
+		Ok(miners.unwrap_or_default())
+	}
+
+	/// The operators in a profile's list for `role`. Validators need no place in a list.
+	pub async fn candidates(
+		&self,
+		role: Role,
+		profile: &Hash,
+	) -> Result<Vec<AccountBytes>, ReadError> {
+		match role {
+			Role::Miner => self.miners(profile).await,
+			Role::Verifier => self.verifiers(profile).await,
+			Role::Validator => Ok(Vec::new()),
+		}
+	}
+
+	/// The bond that an operator must exceed for a place in a profile's list, in plancks: the smallest
+	/// that counts in it. None while the list has a free place.
+	pub async fn bond_to_beat(
+		&self,
+		role: Role,
+		profile: &Hash,
+	) -> Result<Option<Balance>, ReadError> {
+		let candidates = self.candidates(role, profile).await?;
+		let places = usize::try_from(self.max_candidates()?).unwrap_or(usize::MAX);
+		if candidates.len() < places {
+			return Ok(None);
+		}
+		let session = self.session().await?;
+		let minimum = self.minimum_bond(role)?;
+		let mut bonds = stream::iter(candidates)
+			.map(async |operator| {
+				let bond = self.bond(role, &operator).await?;
+				Ok::<_, ReadError>(bond.map_or(0, |bond| bond.counted(session, minimum)))
+			})
+			.buffer_unordered(READS);
+		let mut smallest = None;
+		while let Some(bond) = bonds.next().await {
+			let bond = bond?;
+			smallest = Some(smallest.map_or(bond, |least: Balance| least.min(bond)));
+		}
+		Ok(smallest)
 	}
 
 	/// The operators that stand for audits of a profile.
@@ -131,6 +201,48 @@ impl View {
 	/// Every audit that is not pruned.
 	pub async fn audits(&self) -> Result<Vec<(AuditId, Audit)>, ReadError> {
 		self.all(pallet::AUDITS, entry::AUDITS).await
+	}
+
+	/// The last block in which an opening can be asked for in `audit`, whatever its committees find;
+	/// None if it cannot be any more.
+	pub async fn last_opening(&self, audit: &Audit) -> Result<Option<BlockNumber>, ReadError> {
+		let rules = AuditRules {
+			base_commit: self.constant(pallet::AUDITS, constant::BASE_COMMIT_BLOCKS)?,
+			reveal: self.constant(pallet::AUDITS, constant::REVEAL_BLOCKS)?,
+			redraws: self.constant(pallet::AUDITS, constant::MAX_REDRAWS)?,
+			millisecs_per_block: self.constant(pallet::AUDITS, constant::MILLISECS_PER_BLOCK)?,
+		};
+		let profile = self.profile(&audit.work.profile).await?;
+		let speed = profile.map_or(1, |profile| profile.min_tokens_per_second);
+		Ok(rules.last_opening(audit, speed))
+	}
+
+	/// The audits for which `verifier` was drawn and can still vote: each with its profile, and with the
+	/// last block of the running phase.
+	pub async fn votes_owed(
+		&self,
+		verifier: &AccountBytes,
+	) -> Result<Vec<(AuditId, Hash, BlockNumber)>, ReadError> {
+		let mut owed = Vec::new();
+		for (id, audit) in self.audits().await? {
+			let until = match &audit.phase {
+				Phase::Committing {
+					committee, until, ..
+				} if committee.contains(verifier) => *until,
+				// Whoever has not committed by now has nothing to reveal.
+				Phase::Revealing {
+					committee, until, ..
+				} if committee.contains(verifier)
+					&& self.commitment(id, verifier).await?.is_some()
+					&& self.vote(id, verifier).await?.is_none() =>
+				{
+					*until
+				}
+				_ => continue,
+			};
+			owed.push((id, audit.work.profile, until));
+		}
+		Ok(owed)
 	}
 
 	/// The running audits on whose committee `verifier` sits.

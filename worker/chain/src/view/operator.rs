@@ -4,7 +4,7 @@ use super::View;
 use crate::{
 	error::ReadError,
 	names::{constant, entry, pallet},
-	records::{Bond, Earnings, Funds, Owed, Phase, Record, TaskStatus},
+	records::{Bond, Earnings, Funds, Owed, Record, TaskStatus},
 };
 use infergrid_primitives::{AccountBytes, Balance, BlockNumber, WorkerKey, market::Role};
 use subxt::{ext::scale_decode::DecodeAsType, utils::Static};
@@ -73,24 +73,18 @@ impl View {
 				owed.deliveries.push((id, window.due));
 			}
 		}
-		for (id, audit) in self.audits().await? {
-			let (until, committee) = match audit.phase {
-				Phase::Scheduled { .. } => (None, Vec::new()),
-				Phase::Committing {
-					until, committee, ..
-				}
-				| Phase::Revealing {
-					until, committee, ..
-				} => (Some(until), committee),
-				Phase::Escrowed { .. } | Phase::Concluded { .. } => continue,
-			};
-			if audit.work.miner == *operator {
+		for (_, audit) in self.audits().await? {
+			if audit.work.miner == *operator
+				&& let Some(until) = self.last_opening(&audit).await?
+			{
 				owed.openings.push((audit.work.task, until));
 			}
-			if let Some(until) = until.filter(|_| committee.contains(operator)) {
-				owed.votes.push((id, until));
-			}
 		}
+		let votes = self.votes_owed(operator).await?;
+		owed.votes = votes
+			.into_iter()
+			.map(|(id, _, until)| (id, until))
+			.collect();
 		Ok(owed)
 	}
 

@@ -2,7 +2,7 @@
 
 use crate::{Ledger, Miner, MinerMetrics, Position, jobs::Job};
 use async_trait::async_trait;
-use infergrid_chain::{Audit, ReadError, Refusal, Served, SubmitError, Task, TaskStatus};
+use infergrid_chain::{Audit, Phase, ReadError, Refusal, Served, SubmitError, Task, TaskStatus};
 use infergrid_journal::{Delivery, Journal};
 use infergrid_keys::Key;
 use infergrid_primitives::{
@@ -112,6 +112,13 @@ impl Ledger for FakeLedger {
 
 	async fn audit(&self, audit: AuditId) -> Result<Option<Audit>, ReadError> {
 		self.read(|state| state.audits.get(&audit).cloned())
+	}
+
+	async fn last_opening(&self, audit: &Audit) -> Result<Option<BlockNumber>, ReadError> {
+		self.read(|_| match audit.phase {
+			Phase::Scheduled { draw_at } => Some(draw_at + 100),
+			_ => None,
+		})
 	}
 
 	async fn operator_of(&self, worker: &WorkerKey) -> Result<Option<AccountBytes>, ReadError> {

@@ -1,9 +1,14 @@
 //! One task from assignment to receipt.
 
 use super::fake::{GENESIS, OPERATOR, PRICE, PROMPT, SALT, WINDOW, refused, scene};
-use crate::jobs::{Job, Prompt};
-use infergrid_chain::{ReadError, Refusal as ChainRefusal};
+use crate::{
+	Owed,
+	jobs::{Job, Prompt},
+	owed,
+};
+use infergrid_chain::{Audit, Phase, ReadError, Refusal as ChainRefusal, TaskStatus};
 use infergrid_keys::verify;
+use infergrid_primitives::{Hash, TaskId, market::Work};
 use infergrid_proof::fake::{Call, Echo, Fault};
 use infergrid_swarm::Refusal;
 use std::{sync::Arc, time::Duration};
@@ -179,4 +184,62 @@ async fn whoever_drains_waits_for_the_last_task() {
 	idle.await.unwrap();
 	assert!(scene.ledger.state().receipts.contains_key(&1));
 	work.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_signed_receipt_is_owed_until_it_is_delivered_and_can_be_opened_no_more() {
+	let scene = scene(Echo::new());
+	let owed = async || {
+		let miner = &scene.miner;
+		owed(&miner.journal, miner.ledger.as_ref()).await.unwrap()
+	};
+	let job = scene.assign(1, scene.task(2));
+	job.offer_prompt(prompt());
+	// The task stays assigned: no block has the receipt.
+	scene
+		.ledger
+		.state()
+		.refusals
+		.push_back(refused(ChainRefusal::Payment));
+	scene.miner.clone().work(job).await.unwrap();
+	let due = |until| vec![Owed { task: 1, until }];
+	assert_eq!(owed().await, due(WINDOW.due));
+
+	let mut taken = scene.task(2);
+	taken.status = TaskStatus::Assigned {
+		miner: [99; 32],
+		price: PRICE,
+		window: WINDOW,
+	};
+	scene.ledger.state().tasks.insert(1, taken);
+	assert_eq!(owed().await, []);
+
+	let mut delivered = scene.task(2);
+	delivered.status = TaskStatus::Delivered {
+		miner: OPERATOR,
+		fee: 1,
+		assigned_at: 10,
+		audit: 4,
+	};
+	let audit = scheduled(1, [3; 32]);
+	scene.ledger.state().tasks.insert(1, delivered);
+	scene.ledger.state().audits.insert(4, audit);
+	assert_eq!(owed().await, due(140));
+}
+
+/// The audit of `task`, for `profile`, drawn in block 40.
+fn scheduled(task: TaskId, profile: Hash) -> Audit {
+	Audit {
+		work: Work {
+			task,
+			profile,
+			miner: OPERATOR,
+			payer: [1; 32],
+			fee: 1,
+			tokens: 5,
+			always: false,
+		},
+		included_at: 30,
+		phase: Phase::Scheduled { draw_at: 40 },
+	}
 }

@@ -1,7 +1,7 @@
 //! One duty from the draw to the revealed vote.
 
 use super::fake::{DUTY, MINER, OPERATOR, OTHER_MINER, Scene, UNTIL, scene};
-use crate::{AskError, VerifierError};
+use crate::{AskError, VerifierError, open_votes};
 use infergrid_chain::{Phase, Refusal, SubmitError};
 use infergrid_primitives::audit::Verdict;
 use infergrid_proof::fake::Fault;
@@ -178,4 +178,52 @@ async fn a_model_that_has_stopped_stops_the_worker() {
 	scene.model.fail_next(0, Fault::Stop);
 	let error = scene.serve().await.unwrap().unwrap_err();
 	assert!(matches!(error, VerifierError::Compute(_)), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_between_commitment_and_reveal_drops_no_vote() {
+	let scene = scene();
+	let other = ([99; 32], 77, 500);
+	scene.ledger.state().elsewhere.push(other);
+	let duty = scene.serve();
+	while scene.ledger.state().commitments.is_empty() {
+		tokio::time::sleep(Duration::from_secs(1)).await;
+	}
+	let verifier = scene.verifier.clone();
+	let draining = tokio::spawn(async move { verifier.drain(Duration::from_secs(900)).await });
+	tokio::time::sleep(Duration::from_secs(30)).await;
+	assert!(scene.ledger.state().stood_down);
+	assert!(!draining.is_finished());
+	scene.reveal();
+	duty.await.unwrap().unwrap();
+	scene.ledger.finalize(UNTIL + 2);
+	assert_eq!(draining.await.unwrap().unwrap(), Some(Vec::new()));
+	assert_eq!(scene.ledger.state().votes.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vote_that_a_stop_cannot_wait_for_is_told_with_its_block() {
+	let scene = scene();
+	let owed = scene.verifier.drain(Duration::from_secs(5)).await.unwrap();
+	assert_eq!(owed, Some(vec![(DUTY.audit, UNTIL)]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vote_is_open_from_its_record_until_it_is_revealed() {
+	let scene = scene();
+	let open = async || {
+		let verifier = &scene.verifier;
+		open_votes(&verifier.journal, verifier.ledger.as_ref(), &OPERATOR)
+			.await
+			.unwrap()
+	};
+	assert_eq!(open().await, []);
+	let duty = scene.serve();
+	while scene.ledger.state().commitments.is_empty() {
+		tokio::time::sleep(Duration::from_secs(1)).await;
+	}
+	assert_eq!(open().await, [(DUTY.audit, UNTIL)]);
+	scene.reveal();
+	duty.await.unwrap().unwrap();
+	assert_eq!(open().await, []);
 }

@@ -55,6 +55,10 @@ pub(super) struct State {
 	pub(super) offers: HashMap<AccountBytes, Offer>,
 	pub(super) commitments: Vec<Hash>,
 	pub(super) votes: Vec<(Vote, Hash)>,
+	/// Whether the verifier has left the list.
+	pub(super) stood_down: bool,
+	/// Audits of other workers of the operator.
+	pub(super) elsewhere: Vec<(Hash, AuditId, BlockNumber)>,
 	/// How the next submissions end, before those that succeed.
 	pub(super) refusals: VecDeque<SubmitError>,
 }
@@ -138,6 +142,32 @@ impl Ledger for FakeLedger {
 
 	async fn has_voted(&self, _: AuditId, _: &AccountBytes) -> Result<bool, ReadError> {
 		Ok(!self.state().votes.is_empty())
+	}
+
+	async fn votes_owed(
+		&self,
+		profile: &Hash,
+		verifier: &AccountBytes,
+	) -> Result<Vec<(AuditId, BlockNumber)>, ReadError> {
+		let state = self.state();
+		let running = match &state.audit.phase {
+			Phase::Committing {
+				committee, until, ..
+			}
+			| Phase::Revealing {
+				committee, until, ..
+			} if committee.contains(verifier) && state.votes.is_empty() => {
+				Some((state.audit.work.profile, DUTY.audit, *until))
+			}
+			_ => None,
+		};
+		let all = running.into_iter().chain(state.elsewhere.iter().copied());
+		let here = all.filter(|(of, ..)| of == profile);
+		Ok(here.map(|(_, audit, until)| (audit, until)).collect())
+	}
+
+	async fn stand_down(&self, _: &Hash) -> Result<(), SubmitError> {
+		self.submit(|state| state.stood_down = true)
 	}
 
 	async fn commit(
@@ -301,6 +331,8 @@ pub(super) fn scene() -> Scene {
 		offers: HashMap::from([offer(&MINER), offer(&OTHER_MINER)]),
 		commitments: Vec::new(),
 		votes: Vec::new(),
+		stood_down: false,
+		elsewhere: Vec::new(),
 		refusals: VecDeque::new(),
 	};
 	let ledger = Arc::new(FakeLedger {
