@@ -3,7 +3,7 @@
 use crate::{
 	chain_spec,
 	cli::{Cli, Subcommand},
-	service,
+	service, types,
 };
 use infergrid_runtime::opaque::Block;
 use polkadot_sdk::{
@@ -114,7 +114,7 @@ pub(crate) fn run() -> sc_cli::Result<()> {
 			runner.async_run(|config| {
 				let parts = service::new_client(&config)?;
 				let consensus_state =
-					Box::new(|client: std::sync::Arc<service::Client>, backend, blocks| {
+					Box::new(|client: std::sync::Arc<types::Client>, backend, blocks| {
 						sc_consensus_babe::revert(client.clone(), backend, blocks)?;
 						sc_consensus_grandpa::revert(client, blocks)?;
 						Ok(())

@@ -1,6 +1,6 @@
 //! RPC methods beyond those that every node of the SDK has.
 
-use crate::service::{Backend, Client, GrandpaLink, Pool, SelectChain};
+use crate::types::{Backend, Client, Number, Pool, SelectChain};
 use infergrid_runtime::{AccountId, Balance, Hash, Nonce, opaque::Block};
 use jsonrpsee::RpcModule;
 use pallet_transaction_payment_rpc::{TransactionPayment, TransactionPaymentApiServer};
@@ -9,7 +9,9 @@ use polkadot_sdk::{
 	sc_chain_spec::ChainSpec,
 	sc_consensus_babe::BabeWorkerHandle,
 	sc_consensus_babe_rpc::{Babe, BabeApiServer},
-	sc_consensus_grandpa::{FinalityProofProvider, SharedVoterState},
+	sc_consensus_grandpa::{
+		FinalityProofProvider, GrandpaJustificationStream, SharedAuthoritySet, SharedVoterState,
+	},
 	sc_consensus_grandpa_rpc::{Grandpa, GrandpaApiServer},
 	sc_rpc::SubscriptionTaskExecutor,
 	sc_sync_state_rpc::{SyncState, SyncStateApiServer},
@@ -28,6 +30,13 @@ pub(crate) struct Deps {
 	pub(crate) keystore: KeystorePtr,
 	pub(crate) babe_worker: BabeWorkerHandle<Block>,
 	pub(crate) grandpa: GrandpaDeps,
+}
+
+/// What RPC sees of GRANDPA.
+#[derive(Clone)]
+pub(crate) struct GrandpaLink {
+	pub(crate) authorities: SharedAuthoritySet<Hash, Number>,
+	pub(crate) justifications: GrandpaJustificationStream<Block>,
 }
 
 /// What GRANDPA's methods need.

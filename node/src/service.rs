@@ -1,55 +1,31 @@
 //! Puts the node's parts together: client, pool, network, BABE, GRANDPA and RPC.
 
-use crate::rpc;
+use crate::{
+	rpc::{self, GrandpaLink},
+	types::{Backend, Client, Hash, HostFunctions, Pool, SelectChain},
+};
 use futures::FutureExt;
 use infergrid_runtime::{RuntimeApi, opaque::Block};
 use polkadot_sdk::{
 	sc_client_api::BlockBackend,
 	sc_consensus_babe::{BabeBlockImport, BabeLink, BabeWorkerHandle, SlotProportion},
 	sc_consensus_grandpa::{
-		self as grandpa, FinalityProofProvider, GrandpaBlockImport, GrandpaJustificationStream,
-		LinkHalf, SharedAuthoritySet, SharedVoterState,
+		self as grandpa, FinalityProofProvider, GrandpaBlockImport, LinkHalf, SharedVoterState,
 	},
 	sc_consensus_slots::BackoffAuthoringOnFinalizedHeadLagging,
-	sc_executor::WasmExecutor,
 	sc_network::{NetworkBackend, service::traits::NetworkService},
 	sc_service::{
 		self, BuildNetworkParams, Configuration, KeystoreContainer, PartialComponents,
-		SpawnTasksParams, TFullBackend, TFullClient, TaskManager, WarpSyncConfig,
-		error::Error as ServiceError,
+		SpawnTasksParams, TaskManager, WarpSyncConfig, error::Error as ServiceError,
 	},
 	sc_telemetry::{Telemetry, TelemetryWorker},
-	sc_transaction_pool::TransactionPoolHandle,
 	sc_transaction_pool_api::OffchainTransactionPoolFactory,
 	sp_consensus_babe::{SlotDuration, inherents::InherentDataProvider as SlotInherent},
 	sp_inherents::CreateInherentDataProviders,
-	sp_runtime::traits::Block as BlockT,
 	sp_timestamp::InherentDataProvider as TimestampInherent,
 	*,
 };
 use std::{sync::Arc, time::Duration};
-
-/// Functions that the runtime may call on the host.
-#[cfg(not(feature = "runtime-benchmarks"))]
-type HostFunctions = sp_io::SubstrateHostFunctions;
-/// Functions that the runtime may call on the host.
-#[cfg(feature = "runtime-benchmarks")]
-type HostFunctions = (
-	sp_io::SubstrateHostFunctions,
-	frame_benchmarking::benchmarking::HostFunctions,
-);
-
-type Hash = <Block as BlockT>::Hash;
-type Number = <<Block as BlockT>::Header as sp_runtime::traits::Header>::Number;
-
-/// The chain's client.
-pub(crate) type Client = TFullClient<Block, RuntimeApi, WasmExecutor<HostFunctions>>;
-/// The chain's database.
-pub(crate) type Backend = TFullBackend<Block>;
-/// Picks the best chain: the longest.
-pub(crate) type SelectChain = sc_consensus::LongestChain<Backend, Block>;
-/// The pool of transactions.
-pub(crate) type Pool = TransactionPoolHandle<Block, Client>;
 
 type Finality = GrandpaBlockImport<Backend, Block, Client, SelectChain>;
 type BlockImport = BabeBlockImport<Block, Client, Finality, SlotInherents, SelectChain>;
@@ -79,13 +55,6 @@ impl<Extra: Send + 'static> CreateInherentDataProviders<Block, Extra> for SlotIn
 			timestamp,
 		))
 	}
-}
-
-/// What RPC sees of GRANDPA.
-#[derive(Clone)]
-pub(crate) struct GrandpaLink {
-	pub(crate) authorities: SharedAuthoritySet<Hash, Number>,
-	pub(crate) justifications: GrandpaJustificationStream<Block>,
 }
 
 /// Client and database, for commands that import nothing.

@@ -14,6 +14,6 @@ mod noise;
 mod tests;
 
 pub use choice::choose;
-pub use distribution::{BadLogits, History};
-pub use margin::{Margin, Tolerance, margin};
+pub use distribution::{BadLogits, History, Tolerance};
+pub use margin::{Margin, margin};
 pub use noise::{Noise, philox4x32_10};

@@ -1,8 +1,7 @@
 //! The choice that the noise makes.
 
 use super::{
-	distribution::{BadLogits, Distribution, History},
-	margin::Tolerance,
+	distribution::{BadLogits, Distribution, History, Tolerance},
 	noise::Noise,
 };
 use crate::{TokenId, request::SamplingParams};

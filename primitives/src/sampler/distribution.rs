@@ -1,6 +1,5 @@
 //! What there is to choose from: penalised, tempered and cut at the top-k and top-p edges.
 
-use super::margin::Tolerance;
 use crate::{
 	TokenId,
 	request::{MICROS, SamplingParams},
@@ -51,6 +50,25 @@ impl core::fmt::Display for BadLogits {
 }
 
 impl core::error::Error for BadLogits {}
+
+/// How far an honest verifier's logits may be off at the edges of the top-k and top-p sets, where a
+/// tiny difference moves a token in or out.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tolerance {
+	/// In logits.
+	pub logit: f64,
+	/// In nucleus mass.
+	pub mass: f64,
+}
+
+impl Default for Tolerance {
+	fn default() -> Self {
+		Self {
+			logit: 0.1,
+			mass: 0.005,
+		}
+	}
+}
 
 /// Temperature above 0 and what it keeps.
 #[derive(Clone, Copy)]

@@ -2,29 +2,10 @@
 
 use super::{
 	choice::Leader,
-	distribution::{BadLogits, Distribution, History},
+	distribution::{BadLogits, Distribution, History, Tolerance},
 	noise::Noise,
 };
 use crate::{TokenId, request::SamplingParams};
-
-/// How far an honest verifier's logits may be off at the edges of the top-k and top-p sets, where a
-/// tiny difference moves a token in or out.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Tolerance {
-	/// In logits.
-	pub logit: f64,
-	/// In nucleus mass.
-	pub mass: f64,
-}
-
-impl Default for Tolerance {
-	fn default() -> Self {
-		Self {
-			logit: 0.1,
-			mass: 0.005,
-		}
-	}
-}
 
 /// How far a token is from the verifier's own choice.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,32 +1,19 @@
 //! The connection to a chain and the finalized blocks that come through it.
 
 use crate::{
+	block::BlockId,
 	error::{ConnectError, ReadError},
 	health::{ChainHealth, Watcher},
 	names::pallet,
-	transport::{Dial, Options, Transport, WebSockets},
+	transport::{Dial, Options, Rpc, Transport, WebSockets},
 	view::View,
 };
 use infergrid_primitives::{BlockNumber, Hash};
 use std::{sync::Arc, time::Duration};
 use subxt::{
-	OnlineClient, PolkadotConfig,
-	backend::LegacyBackend,
-	config::{RpcConfigFor, polkadot::H256},
-	rpcs::{RpcClient, methods::LegacyRpcMethods},
+	OnlineClient, PolkadotConfig, backend::LegacyBackend, config::polkadot::H256, rpcs::RpcClient,
 };
 use tokio::{sync::watch, task::JoinHandle, time::timeout};
-
-pub(crate) type Rpc = LegacyRpcMethods<RpcConfigFor<PolkadotConfig>>;
-
-/// A block by number and hash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BlockId {
-	/// Its number.
-	pub number: BlockNumber,
-	/// Its hash.
-	pub hash: Hash,
-}
 
 /// A connection to a chain. Clones share it; it closes when the last one is dropped.
 #[derive(Clone)]

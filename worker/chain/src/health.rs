@@ -3,8 +3,7 @@
 use crate::{
 	alarm::{Alarm, Notice},
 	backoff::Backoff,
-	client::Rpc,
-	transport::Transport,
+	transport::{Rpc, Transport},
 };
 use infergrid_primitives::BlockNumber;
 use std::{

@@ -12,6 +12,7 @@
 mod alarm;
 mod amount;
 mod backoff;
+mod block;
 mod calls;
 mod client;
 mod dispatch;
@@ -34,8 +35,9 @@ mod transport;
 mod view;
 
 pub use amount::{ait, parse_ait};
+pub use block::BlockId;
 pub use calls::{Call, TaskInput, TaskOrder};
-pub use client::{BlockId, Blocks, Chain};
+pub use client::{Blocks, Chain};
 pub use error::{Advice, ConnectError, ReadError, Refusal, SubmitError};
 pub use events::{Event, event};
 pub use follow::{Follower, Step, persist, persist_latest};

@@ -8,14 +8,16 @@
 
 mod answer;
 mod sent;
+mod sign;
 
-pub use sent::Pending;
+pub use sent::{MORTALITY, Pending};
 
 use crate::{
 	alarm::Alarm,
 	backoff::Backoff,
+	block::BlockId,
 	calls::Call,
-	client::{BlockId, Chain},
+	client::Chain,
 	error::{Advice, ReadError, Refusal, SubmitError},
 	events::Event,
 	follow::persist,
@@ -33,8 +35,6 @@ use subxt::{config::polkadot::H256, rpcs::Error as RpcError, utils::AccountId32}
 use answer::Answer;
 use sent::{Nonce, Sent, Trace};
 
-/// Blocks for which a signed extrinsic is valid, and after which it can no longer come.
-pub const MORTALITY: BlockNumber = 64;
 /// Finalized blocks after which an extrinsic that has not come is given to the node again: pools
 /// drop and ban extrinsics without telling.
 const REMIND_AFTER: BlockNumber = 8;
@@ -126,7 +126,7 @@ impl Submitter {
 			let turn = self.turn.lock().await;
 			let nonce = self.take_nonce().await?;
 			let number = nonce.value;
-			let mut sent = Sent::new(self, call, nonce).await?;
+			let mut sent = Sent::new((&self.chain, &self.key), call, nonce).await?;
 			let seen = async {
 				self.send(call, &sent).await?;
 				drop(turn);
@@ -253,7 +253,7 @@ impl Submitter {
 				});
 			}
 			if block.number >= sent.born + MORTALITY {
-				sent.sign(self, call).await?;
+				sent.sign((&self.chain, &self.key), call).await?;
 				self.send(call, sent).await?;
 			} else if block.number >= sent.reminded + REMIND_AFTER {
 				sent.reminded = block.number;

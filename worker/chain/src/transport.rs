@@ -12,16 +12,23 @@ use std::{
 	sync::{Arc, OnceLock},
 	time::Duration,
 };
-use subxt::rpcs::{
-	Error as RpcError, RpcClient,
-	client::{
-		RawRpcFuture, RawRpcSubscription, RawValue, RpcClientT, jsonrpsee_client, rpc_params,
+use subxt::{
+	PolkadotConfig,
+	config::RpcConfigFor,
+	rpcs::{
+		Error as RpcError, RpcClient,
+		client::{
+			RawRpcFuture, RawRpcSubscription, RawValue, RpcClientT, jsonrpsee_client, rpc_params,
+		},
+		methods::LegacyRpcMethods,
 	},
 };
 use tokio::{
 	sync::Mutex,
 	time::{Instant, timeout},
 };
+
+pub(crate) type Rpc = LegacyRpcMethods<RpcConfigFor<PolkadotConfig>>;
 
 /// Where to find a node, and how long to wait for it.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ mod operator;
 pub(crate) use events::Outcome;
 
 use crate::{
-	client::BlockId,
+	block::BlockId,
 	error::ReadError,
 	records::{Plain, Record},
 };

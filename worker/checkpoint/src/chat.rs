@@ -1,6 +1,6 @@
 //! Chat templates: Jinja as `transformers` runs it, with fuel, because a template is somebody's code.
 
-use crate::{CheckpointError, files, python, tokens::TokenizerConfig};
+use crate::{CheckpointError, TemplateError, files, python, tokens::TokenizerConfig};
 use chrono::{DateTime, format::StrftimeItems};
 use minijinja::{Environment, Error, ErrorKind, Value, syntax::SyntaxConfig};
 use serde::Serialize;
@@ -45,30 +45,6 @@ impl Default for RenderOptions {
 			allow_control_tokens: false,
 		}
 	}
-}
-
-/// A conversation could not be rendered.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TemplateError {
-	/// The template is not Jinja that this program knows.
-	#[error(
-		"the chat template does not compile: {0:#}; put another one into chat_template.jinja, or report \
-		 this one if transformers takes it"
-	)]
-	Compile(#[source] Error),
-	/// The template needs a filter, a test, a function or a method that this program does not have.
-	#[error(
-		"the chat template cannot be used: {0:#}; put another one into chat_template.jinja, or report \
-		 this one if transformers takes it"
-	)]
-	Lacking(#[source] Error),
-	/// The template refused the conversation, in its own words.
-	#[error("the chat template refuses the conversation: {0}")]
-	Refused(String),
-	/// The template failed, or took too much time or space.
-	#[error("the chat template fails: {0:#}")]
-	Render(#[source] Error),
 }
 
 /// A compiled chat template.

@@ -1,4 +1,6 @@
-use crate::{TemplateError, TokenizerError};
+//! What is wrong with a model's files, or with what was asked of them.
+
+use infergrid_primitives::TokenId;
 use std::path::PathBuf;
 
 /// Why a model's directory cannot be used. Every variant names the file and what to do.
@@ -65,4 +67,52 @@ pub enum CheckpointError {
 	/// The chat template.
 	#[error(transparent)]
 	Template(#[from] TemplateError),
+}
+
+/// Text could not be turned into token ids, or back.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TokenizerError {
+	/// The file cannot be used.
+	#[error("{path}: {reason}; it must be a tokenizer.json of the `tokenizers` library")]
+	Load { path: String, reason: String },
+	/// The text was refused.
+	#[error("cannot tokenize the text: {reason}")]
+	Encode { reason: String },
+	/// The tokenizer makes a control token of plain text.
+	#[error(
+		"a message spells a control token of this model, whose tokenizer cannot take it for text; \
+		 leave it out"
+	)]
+	Control,
+	/// The token ids were refused.
+	#[error("cannot decode token ids: {reason}")]
+	Decode { reason: String },
+	/// An id outside the vocabulary.
+	#[error("token id {id} is outside the vocabulary of {size}")]
+	UnknownId { id: TokenId, size: usize },
+}
+
+/// A conversation could not be rendered.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TemplateError {
+	/// The template is not Jinja that this program knows.
+	#[error(
+		"the chat template does not compile: {0:#}; put another one into chat_template.jinja, or report \
+		 this one if transformers takes it"
+	)]
+	Compile(#[source] minijinja::Error),
+	/// The template needs a filter, a test, a function or a method that this program does not have.
+	#[error(
+		"the chat template cannot be used: {0:#}; put another one into chat_template.jinja, or report \
+		 this one if transformers takes it"
+	)]
+	Lacking(#[source] minijinja::Error),
+	/// The template refused the conversation, in its own words.
+	#[error("the chat template refuses the conversation: {0}")]
+	Refused(String),
+	/// The template failed, or took too much time or space.
+	#[error("the chat template fails: {0:#}")]
+	Render(#[source] minijinja::Error),
 }

@@ -40,15 +40,15 @@ mod tokenizer;
 mod tokens;
 mod weights;
 
-pub use chat::{ChatMessage, ChatTemplate, FIXED_DATE, RenderOptions, TemplateError};
+pub use chat::{ChatMessage, ChatTemplate, FIXED_DATE, RenderOptions};
 pub use config::{Family, ModelConfig, RopeScaling, SamplingDefaults};
-pub use error::CheckpointError;
+pub use error::{CheckpointError, TemplateError, TokenizerError};
 pub use manifest::{
 	ManifestError, check_published, known_manifest, manifest_json, manifest_of, read_manifest,
 	verify_manifest,
 };
 pub use stream::{StopMatcher, TextStream};
-pub use tokenizer::{Tokenizer, TokenizerError};
+pub use tokenizer::Tokenizer;
 pub use weights::{Dtype, RawTensor, Weights, WeightsError};
 
 use config::Read;

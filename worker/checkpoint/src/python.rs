@@ -1,5 +1,6 @@
 //! What chat templates take for granted of Python, of Jinja there, and of `transformers`.
 
+mod arguments;
 mod filters;
 mod format;
 mod json;
@@ -12,10 +13,7 @@ mod wrap;
 
 pub(crate) use source::source;
 
-use minijinja::{
-	AutoEscape, Environment, Error, ErrorKind, State, Value,
-	value::{Kwargs, Rest, ValueKind},
-};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, Value, value::ValueKind};
 
 /// Makes output, filters, tests and methods behave as in Python.
 pub(crate) fn install(environment: &mut Environment<'static>) {
@@ -50,63 +48,9 @@ pub(crate) fn install(environment: &mut Environment<'static>) {
 	});
 	environment.add_test("callable", |value: &Value| {
 		matches!(value.kind(), ValueKind::Plain | ValueKind::Undefined)
-			|| is_library_object(value, &["Loop", "Macro"])
+			|| filters::is_library_object(value, &["Loop", "Macro"])
 	});
 	environment.add_test("number", |value: &Value| {
 		matches!(value.kind(), ValueKind::Number | ValueKind::Bool)
 	});
-}
-
-/// Whether `value` is an object of the library's, of one of the types `names`, which it does not export.
-fn is_library_object(value: &Value, names: &[&str]) -> bool {
-	let name = value.as_object().map(|object| object.type_name());
-	let last = name.and_then(|name| name.rsplit("::").next());
-	last.is_some_and(|last| names.contains(&last))
-}
-
-/// The arguments of a call, each of which may be given by its place or by its name.
-struct Arguments {
-	places: Rest<Value>,
-	names: Kwargs,
-}
-
-impl Arguments {
-	/// The argument `name`, which is the one at `place`.
-	fn raw(&self, place: usize, name: &str) -> Result<Option<Value>, Error> {
-		let named = match self.names.has(name) {
-			true => Some(self.names.get(name)?),
-			false => None,
-		};
-		Ok(named.or_else(|| self.places.get(place).cloned()))
-	}
-
-	/// As [`Self::raw`]; none where it is none.
-	fn get(&self, place: usize, name: &str) -> Result<Option<Value>, Error> {
-		let given = self.raw(place, name)?;
-		Ok(given.filter(|value| !value.is_none() && !value.is_undefined()))
-	}
-
-	fn flag(&self, place: usize, name: &str) -> Result<bool, Error> {
-		Ok(self.get(place, name)?.is_some_and(|value| value.is_true()))
-	}
-
-	fn text(&self, place: usize, name: &str, default: &str) -> Result<String, Error> {
-		let given = self.get(place, name)?;
-		Ok(given.map_or_else(|| default.to_owned(), |value| text::str(&value)))
-	}
-
-	/// A count of letters or items, bounded.
-	fn count(&self, place: usize, name: &str, default: usize) -> Result<usize, Error> {
-		const MAX: usize = 1 << 16;
-		match self.get(place, name)?.map(usize::try_from) {
-			None => Ok(default),
-			Some(Ok(count)) => Ok(count.min(MAX)),
-			Some(Err(error)) => Err(error),
-		}
-	}
-
-	/// Refuses names that nobody asked for.
-	fn finish(&self) -> Result<(), Error> {
-		self.names.assert_all_used()
-	}
 }

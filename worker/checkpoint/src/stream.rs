@@ -18,6 +18,13 @@ pub struct TextStream {
 	tail: String,
 }
 
+impl Tokenizer {
+	/// Starts turning a stream of ids into text.
+	pub fn stream(&self) -> TextStream {
+		TextStream::new(self.clone())
+	}
+}
+
 impl TextStream {
 	pub(crate) fn new(tokenizer: Tokenizer) -> Self {
 		Self {

@@ -1,33 +1,9 @@
 //! `tokenizer.json`: text to token ids and back, whole or as a stream.
 
-use crate::{CheckpointError, TextStream, files, tokens::TokenizerConfig};
+use crate::{CheckpointError, TokenizerError, files, tokens::TokenizerConfig};
 use infergrid_primitives::TokenId;
 use std::{collections::HashSet, fmt, path::Path, sync::Arc};
 use tokenizers::{AddedToken, pre_tokenizers::PreTokenizerWrapper};
-
-/// Text could not be turned into token ids, or back.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TokenizerError {
-	/// The file cannot be used.
-	#[error("{path}: {reason}; it must be a tokenizer.json of the `tokenizers` library")]
-	Load { path: String, reason: String },
-	/// The text was refused.
-	#[error("cannot tokenize the text: {reason}")]
-	Encode { reason: String },
-	/// The tokenizer makes a control token of plain text.
-	#[error(
-		"a message spells a control token of this model, whose tokenizer cannot take it for text; \
-		 leave it out"
-	)]
-	Control,
-	/// The token ids were refused.
-	#[error("cannot decode token ids: {reason}")]
-	Decode { reason: String },
-	/// An id outside the vocabulary.
-	#[error("token id {id} is outside the vocabulary of {size}")]
-	UnknownId { id: TokenId, size: usize },
-}
 
 /// A tokenizer. Clones share it.
 #[derive(Clone)]
@@ -148,11 +124,6 @@ impl Tokenizer {
 	/// Entries of the vocabulary, added tokens included.
 	pub fn vocab_size(&self) -> usize {
 		self.0.tokenizer.get_vocab_size(true)
-	}
-
-	/// Starts turning a stream of ids into text.
-	pub fn stream(&self) -> TextStream {
-		TextStream::new(self.clone())
 	}
 }
 

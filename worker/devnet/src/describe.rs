@@ -1,6 +1,6 @@
 //! `grid.json`: what scripts need to know of a grid.
 
-use crate::{handle::Served, part::Part, plan::Plan};
+use crate::{part::Part, plan::Plan, served::Served};
 use infergrid_primitives::Hash;
 use serde_json::{Value, json};
 

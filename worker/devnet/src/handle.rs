@@ -5,22 +5,11 @@ use crate::{
 	error::{Death, SpawnError},
 	part::Part,
 	plan::Plan,
+	served::Served,
 };
 use futures::future::{join_all, select_all};
 use infergrid_chain::Chain;
-use infergrid_primitives::Hash;
 use std::path::{Path, PathBuf};
-
-/// A model that the grid serves.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Served {
-	/// The name by which clients ask for it.
-	pub name: String,
-	/// Its identifier.
-	pub model: Hash,
-	/// Its profile's.
-	pub profile: Hash,
-}
 
 /// A running grid. Dropping it kills every process and gives every port back; [`Handle::shutdown`]
 /// asks first.

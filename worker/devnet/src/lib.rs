@@ -19,13 +19,15 @@ mod ports;
 mod process;
 mod programs;
 mod ready;
+mod served;
 mod start;
 
 pub use error::{Death, SpawnError};
-pub use handle::{Handle, Served};
+pub use handle::Handle;
 pub use plan::{
 	Account, Bond, Extra, Gateway, INHERITED, Miner, Model, Operator, Plan, PortChoice, Programs,
 	Verifier,
 };
 pub use process::kill_leftovers;
+pub use served::Served;
 pub use start::spawn;

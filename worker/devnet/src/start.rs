@@ -4,7 +4,7 @@ use crate::{
 	describe::describe,
 	error::SpawnError,
 	genesis,
-	handle::{Handle, Parts, Served, write},
+	handle::{Handle, Parts, write},
 	part::Part,
 	plan::{Extra, Operator, Plan, VALIDATORS, key},
 	ports::{HeldPort, Ports},
@@ -13,6 +13,7 @@ use crate::{
 		NodeAddress, data, gateway_args, identity, miner_args, node_args, publish, verifier_args,
 	},
 	ready,
+	served::Served,
 };
 use futures::future::{join_all, try_join_all};
 use infergrid_chain::{Chain, Options};

@@ -2,7 +2,7 @@
 
 use crate::{
 	errors::{ApiError, Kind},
-	routes::Gateway,
+	gateway::Gateway,
 	settings::ApiKey,
 };
 use axum::{

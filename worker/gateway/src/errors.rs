@@ -2,8 +2,7 @@
 
 use crate::{
 	market::{MarketError, Money, OrderError},
-	receipts,
-	stream::RECEIPT_HEADER,
+	receipt_id::{self, RECEIPT_HEADER},
 };
 use axum::{
 	http::{HeaderName, HeaderValue, StatusCode, header},
@@ -186,7 +185,7 @@ impl ApiError {
 			"error": {"message": self.message, "type": kind, "param": self.param, "code": code},
 		});
 		if let Some(receipt) = &self.receipt {
-			body["error"]["infergrid"] = json!({"receipt_id": receipts::id(receipt)});
+			body["error"]["infergrid"] = json!({"receipt_id": receipt_id::id(receipt)});
 		}
 		body
 	}
@@ -213,7 +212,7 @@ impl IntoResponse for ApiError {
 			}
 		}
 		if let Some(receipt) = &self.receipt
-			&& let Ok(id) = HeaderValue::from_str(&receipts::id(receipt))
+			&& let Ok(id) = HeaderValue::from_str(&receipt_id::id(receipt))
 		{
 			headers.insert(RECEIPT_HEADER, id);
 		}

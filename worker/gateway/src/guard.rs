@@ -7,7 +7,7 @@
 
 use crate::{
 	errors::{ApiError, Kind},
-	routes::Gateway,
+	gateway::Gateway,
 	settings::Settings,
 };
 use axum::{

@@ -6,6 +6,7 @@
 use crate::{
 	errors::{ApiError, Kind},
 	market::{AuditProgress, Delivery, Placement, ReceiptProgress, Settlement},
+	receipt_id::id,
 };
 use infergrid_primitives::{
 	Hash,
@@ -14,11 +15,6 @@ use infergrid_primitives::{
 	request::{Finish, Receipt},
 };
 use serde_json::{Value, json};
-
-/// The id under which a request's receipt is found.
-pub(crate) fn id(request_id: &Hash) -> String {
-	hex0x(request_id)
-}
 
 /// Parses a receipt's id.
 pub(crate) fn parse_id(text: &str) -> Result<Hash, ApiError> {

@@ -1,4 +1,4 @@
-//! The routes and what they share.
+//! The routes.
 
 use crate::{
 	answer::{self, Answer, tokenizer},
@@ -7,6 +7,7 @@ use crate::{
 	chat::{Chat, ChatRequest},
 	completions::{self, CompletionRequest, Completions, Prompt},
 	errors::{ApiError, Kind},
+	gateway::Gateway,
 	guard,
 	market::{KeptAnswer, Market, Model, Order},
 	names,
@@ -42,14 +43,6 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The response header by which a client and the log name the same request.
 const REQUEST_HEADER: HeaderName = HeaderName::from_static("x-request-id");
-
-/// What the handlers share.
-pub(crate) struct Gateway {
-	pub(crate) settings: Settings,
-	market: Arc<dyn Market>,
-	places: Places,
-	asked: Asked,
-}
 
 /// Every route of the gateway, over `market`.
 pub fn router(settings: Settings, market: Arc<dyn Market>) -> Router {

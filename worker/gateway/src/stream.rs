@@ -4,6 +4,7 @@ use crate::{
 	answer::{Answer, Piece, finish_reason},
 	errors::ApiError,
 	market::{Delivery, OrderError, Placement},
+	receipt_id::{self, RECEIPT_HEADER},
 	receipts,
 };
 use axum::{
@@ -19,8 +20,6 @@ use std::{collections::VecDeque, convert::Infallible, pin::pin, time::Duration};
 use tokio::{sync::mpsc, time::sleep};
 use tokio_stream::wrappers::ReceiverStream;
 
-/// The response header that carries the receipt's id.
-pub(crate) const RECEIPT_HEADER: HeaderName = HeaderName::from_static("x-infergrid-receipt");
 /// Events that wait for a client that reads slowly.
 const WAITING: usize = 64;
 /// How long such a client may keep its place without reading anything.
@@ -174,7 +173,7 @@ async fn pump<S: Shape>(mut chunks: Chunks<S>, sender: mpsc::Sender<Bytes>, keep
 }
 
 pub(crate) fn with_receipt(mut response: Response, placement: &Placement) -> Response {
-	if let Ok(id) = HeaderValue::from_str(&receipts::id(&placement.request_id)) {
+	if let Ok(id) = HeaderValue::from_str(&receipt_id::id(&placement.request_id)) {
 		response.headers_mut().insert(RECEIPT_HEADER, id);
 	}
 	response

@@ -1,6 +1,6 @@
 //! `infergrid bench`: measures this machine, or a gateway under load, in one run and as one table.
 
-use crate::{cli::Context, engine, failure::Failure, output, settings};
+use crate::{context::Context, engine, failure::Failure, output, settings};
 use clap::Args;
 use infergrid_bench::{LoadOptions, MachineReport, latency, load, measure, measure_random};
 use infergrid_engine::{Device, MeasureOptions};

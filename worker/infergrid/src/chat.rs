@@ -1,6 +1,6 @@
 //! `infergrid chat`: talks to a model through a gateway.
 
-use crate::{cli::Context, failure::Failure, output, settings};
+use crate::{context::Context, failure::Failure, output, settings};
 use anyhow::anyhow;
 use clap::Args;
 use infergrid_client::{Client, Question, Turn};

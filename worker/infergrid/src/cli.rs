@@ -1,7 +1,9 @@
 //! The command line itself.
 
 use crate::{
-	bench, chat, dev,
+	bench, chat,
+	context::Context,
+	dev,
 	failure::Failure,
 	gateway, mine, model, rotate_key,
 	settings::{Common, CommonArgs, File, LogFormat},
@@ -57,19 +59,6 @@ enum Command {
 	Dev(dev::DevArgs),
 	/// Measure this machine
 	Bench(bench::BenchArgs),
-}
-
-/// What every command is given.
-#[derive(Clone, Debug)]
-pub(crate) struct Context {
-	/// Settings that all commands share.
-	pub(crate) common: Common,
-	/// The settings file.
-	pub(crate) file: File,
-	/// Print the settings and do nothing.
-	pub(crate) show_settings: bool,
-	/// Fires on the first Ctrl-C or SIGTERM.
-	pub(crate) stop: CancellationToken,
 }
 
 /// Runs the command line `args` and gives its exit code.

@@ -4,7 +4,7 @@
 //! Every part is a child process of its own; the grid stands and falls with each of them.
 
 use crate::{
-	cli::Context,
+	context::Context,
 	engine,
 	failure::{Failure, Kind},
 	model::{DEFAULT_PRICE_INPUT, DEFAULT_PRICE_OUTPUT, DEFAULT_TOKENS_PER_SECOND},

@@ -1,7 +1,7 @@
 //! `infergrid gateway`: serves the OpenAI API and pays miners for the answers.
 
 use crate::{
-	cli::Context,
+	context::Context,
 	failure::Failure,
 	market::{self, GridMarket},
 	settings::{self, Common},

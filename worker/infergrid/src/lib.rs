@@ -8,6 +8,7 @@
 mod bench;
 mod chat;
 mod cli;
+mod context;
 mod dev;
 mod engine;
 mod failure;

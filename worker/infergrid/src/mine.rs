@@ -1,7 +1,7 @@
 //! `infergrid mine`: computes what the chain assigns to this worker.
 
 use crate::{
-	cli::Context,
+	context::Context,
 	failure::Failure,
 	settings,
 	worker::{DEFAULT_DRAIN_SECONDS, Enrolled, WorkerArgs, WorkerSettings, metrics_server},

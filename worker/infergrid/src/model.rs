@@ -7,7 +7,7 @@ pub(crate) use publish::{
 	DEFAULT_PRICE_INPUT, DEFAULT_PRICE_OUTPUT, DEFAULT_TOKENS_PER_SECOND, Publication, registration,
 };
 
-use crate::{blocking, cli::Context, engine, failure::Failure, output, settings};
+use crate::{blocking, context::Context, engine, failure::Failure, output, settings};
 use clap::{Args, Subcommand};
 use infergrid_chain::{Chain, Options, Published};
 use infergrid_engine::{CheckReport, Device, Engine};

@@ -1,6 +1,6 @@
 //! `infergrid rotate-key`: another worker key for a stopped worker.
 
-use crate::{cli::Context, failure::Failure, output, settings};
+use crate::{context::Context, failure::Failure, output, settings};
 use anyhow::anyhow;
 use clap::Args;
 use infergrid_chain::{Call, Chain, Options, Submitter};

@@ -1,6 +1,6 @@
 //! `infergrid stake`: an operator's bonds and worker keys.
 
-use crate::{cli::Context, failure::Failure, output, settings};
+use crate::{context::Context, failure::Failure, output, settings};
 use anyhow::anyhow;
 use clap::{Args, Subcommand, ValueEnum};
 use infergrid_chain::{Call, Chain, Included, Options, Submitter, View, parse_ait};

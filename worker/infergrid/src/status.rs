@@ -1,6 +1,6 @@
 //! `infergrid status`: how an operator stands, and whether it is safe to stop.
 
-use crate::{cli::Context, failure::Failure, output, settings, stake};
+use crate::{context::Context, failure::Failure, output, settings, stake};
 use clap::Args;
 use infergrid_chain::{Chain, Options, Owed};
 use infergrid_operator::Places;

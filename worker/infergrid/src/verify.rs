@@ -1,7 +1,7 @@
 //! `infergrid verify`: checks other miners' answers when the chain draws this verifier.
 
 use crate::{
-	cli::Context,
+	context::Context,
 	failure::Failure,
 	settings,
 	worker::{DEFAULT_DRAIN_SECONDS, Enrolled, WorkerArgs, WorkerSettings, metrics_server},

@@ -36,6 +36,8 @@ mod deliveries;
 mod directory;
 mod error;
 mod format;
+mod migrate;
+mod open;
 mod orders;
 mod records;
 mod store;

@@ -1,9 +1,6 @@
 //! The database under the records: opening, transactions, encoding.
 
-use crate::{
-	JournalError, OpenError, Recorded,
-	format::{self, META},
-};
+use crate::{JournalError, OpenError, Recorded, format::META};
 use codec::{Decode, Encode};
 use infergrid_keys::Key;
 use infergrid_primitives::Hash;
@@ -18,7 +15,7 @@ use std::{
 };
 
 /// Opens the database under a journal.
-type Opener = Box<dyn Fn() -> Result<Database, redb::DatabaseError> + Send + Sync>;
+pub(crate) type Opener = Box<dyn Fn() -> Result<Database, redb::DatabaseError> + Send + Sync>;
 
 /// A database that is opened again after the disk has failed: until then it takes nothing.
 pub(crate) struct Store {
@@ -87,37 +84,6 @@ impl std::fmt::Debug for Journal {
 }
 
 impl Journal {
-	/// Makes the journal at `path` for one chain and one key. There must be none.
-	pub fn create(path: &Path, genesis: &Hash, key: Key) -> Result<Self, OpenError> {
-		if path.exists() {
-			return Err(OpenError::Exists {
-				path: path.to_path_buf(),
-			});
-		}
-		Self::start(path, genesis, key)
-	}
-
-	/// Opens the journal at `path`. An older format is brought to the present one.
-	pub fn open(path: &Path, genesis: &Hash, key: Key) -> Result<Self, OpenError> {
-		if !path.exists() {
-			return Err(OpenError::Missing {
-				path: path.to_path_buf(),
-			});
-		}
-		Self::start(path, genesis, key)
-	}
-
-	fn start(path: &Path, genesis: &Hash, key: Key) -> Result<Self, OpenError> {
-		let account = key.public();
-		Self::over(path, genesis, key)?.prepare(&account)
-	}
-
-	fn over(path: &Path, genesis: &Hash, key: Key) -> Result<Self, OpenError> {
-		let file = path.to_path_buf();
-		let opener = Box::new(move || Database::create(&file));
-		Self::over_store(opener, path, genesis, key)
-	}
-
 	pub(crate) fn over_store(
 		opener: Opener,
 		path: &Path,
@@ -134,27 +100,6 @@ impl Journal {
 			genesis: *genesis,
 			key,
 		})
-	}
-	/// As [`Journal::open`], for an account whose key is not at hand: nothing valid can be signed.
-	#[cfg(test)]
-	pub(crate) fn open_for_account(
-		path: &Path,
-		genesis: &Hash,
-		account: &Hash,
-	) -> Result<Self, OpenError> {
-		let key = Key::from_uri("//Alice").map_err(|_| OpenError::Missing {
-			path: path.to_path_buf(),
-		})?;
-		Self::over(path, genesis, key)?.prepare(account)
-	}
-
-	/// Brings the format up to date and checks whose journal it is.
-	pub(crate) fn prepare(self, account: &Hash) -> Result<Self, OpenError> {
-		format::migrate(&self)?;
-		let genesis = self.genesis;
-		self.bind("chain", &genesis)?;
-		self.bind("key", account)?;
-		Ok(self)
 	}
 
 	/// Hands the journal over to another key. Whatever the present one has signed must be over: nobody
@@ -182,26 +127,6 @@ impl Journal {
 	/// Where it is, for errors.
 	pub(crate) fn path(&self) -> PathBuf {
 		self.path.to_path_buf()
-	}
-
-	/// Ties the journal to a value, or checks that it is tied to it.
-	fn bind(&self, what: &'static str, value: &Hash) -> Result<(), OpenError> {
-		let bound = self.write(|transaction| {
-			let mut meta = transaction.open_table(META)?;
-			let found = meta.get(what)?.map(|found| found.value().to_vec());
-			if found.is_none() {
-				meta.insert(what, value.as_slice())?;
-			}
-			Ok(found.is_none_or(|found| found == value))
-		})?;
-		if bound {
-			Ok(())
-		} else {
-			Err(OpenError::Foreign {
-				path: self.path(),
-				what,
-			})
-		}
 	}
 
 	/// Records what `make` gives under `key`, unless something is there; what is there is compared by

@@ -3,6 +3,7 @@
 use crate::{
 	Answer, Ballot, Journal, JournalError, OpenError, Order, Placed, Recorded,
 	format::{self, FORMAT},
+	migrate,
 };
 use infergrid_keys::{Key, verify};
 use infergrid_primitives::{
@@ -333,7 +334,7 @@ fn older_formats_are_read_and_brought_to_the_present_one() {
 	let open = || Journal::open_for_account(&path(directory.path()), &GENESIS, &[1; 32]).unwrap();
 	for _ in 0..2 {
 		let journal = open();
-		assert_eq!(format::found(&journal).unwrap(), FORMAT);
+		assert_eq!(migrate::found(&journal).unwrap(), FORMAT);
 		let delivery = journal.delivery(7).unwrap().unwrap();
 		assert_eq!(delivery.receipt, receipt(3));
 		assert_eq!(delivery.opening, opening(3));

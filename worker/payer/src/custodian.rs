@@ -6,17 +6,15 @@
 //! ends that.
 
 use crate::{
-	exchange::{Fee, Interrupted, Owing},
 	order::{Money, OrderError, OrderRequest, Placement, Progress, Stage},
-	payer::Shared,
 	quote::{InQueue, Turn},
+	shared::Shared,
+	task::{Fee, Interrupted, Owing, Task},
 };
 use infergrid_chain::{ReadError, RefundReason, TaskStatus, persist_latest};
 use infergrid_journal::Answer;
 use infergrid_keys::address;
-use infergrid_primitives::{
-	AccountBytes, BlockNumber, Hash, TaskId, market::Price, request::Window,
-};
+use infergrid_primitives::{AccountBytes, BlockNumber, Hash, market::Price, request::Window};
 use std::{
 	sync::{Arc, Mutex, PoisonError},
 	time::Duration,
@@ -47,16 +45,6 @@ impl Drop for Custodian {
 			self.shared.leave(&id);
 		}
 	}
-}
-
-/// The task that an order became.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Task {
-	pub(crate) id: TaskId,
-	pub(crate) request_id: Hash,
-	pub(crate) salt: Hash,
-	/// The order's number in the journal.
-	pub(crate) nonce: u64,
 }
 
 /// With whom a task is.

@@ -1,52 +1,18 @@
 //! Handing a prompt over, and taking the answer and its receipt.
 
 use crate::{
-	custodian::{Custodian, Task},
+	custodian::Custodian,
 	miners::Part,
+	task::{Interrupted, Owing, Task},
 };
 use futures::StreamExt;
 use infergrid_journal::Answer;
 use infergrid_keys::verify;
 use infergrid_primitives::{
-	AccountBytes, Balance, Hash, Signature, TokenId,
-	market::Price,
+	Hash, Signature, TokenId,
 	request::{Receipt, commit_tokens},
 };
 use infergrid_swarm::{InferRequest, PeerAddress};
-
-/// Who owes the answer, and what for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Owing {
-	pub(crate) miner: AccountBytes,
-	pub(crate) fee: Fee,
-}
-
-/// What a receipt may ask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fee {
-	/// So much for its tokens: the task is assigned.
-	At(Price),
-	/// What the chain has taken, in plancks: the task is delivered.
-	Taken(Balance),
-}
-
-impl Fee {
-	fn is(self, fee: Balance, (n_prompt, n_out): (u32, u32)) -> bool {
-		match self {
-			Self::At(price) => fee == price.fee(n_prompt, n_out),
-			Self::Taken(taken) => fee == taken,
-		}
-	}
-}
-
-/// Why a miner gave no complete answer this time.
-#[derive(Debug)]
-pub(crate) enum Interrupted {
-	/// Worth another try.
-	Broken(String),
-	/// What it sent does not agree with itself or with the order.
-	Dishonest,
-}
 
 impl Custodian {
 	/// Asks the miner and takes its tokens, from the first one that is not here yet.

@@ -20,6 +20,8 @@ mod payer;
 mod placing;
 mod quote;
 mod receipts;
+mod shared;
+mod task;
 #[cfg(test)]
 mod tests;
 
@@ -27,6 +29,6 @@ pub use bid::{Bid, BidError, Choice, bid};
 pub use funds::Funds;
 pub use ledger::{Ledger, Node, Placing, Situation};
 pub use miners::{Miners, Part, Parts};
-pub use order::{Following, Money, OrderError, OrderRequest, Placement, Progress, Stage};
-pub use payer::{Kept, Payer, PayerError, Terms};
+pub use order::{Following, Money, OrderError, OrderRequest, Placement, Progress, Stage, Terms};
+pub use payer::{Kept, Payer, PayerError};
 pub use receipts::{Account, AuditState, Settlement};

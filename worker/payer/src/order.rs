@@ -8,6 +8,17 @@ use infergrid_primitives::{
 use std::{fmt, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
+/// On which terms a payer orders.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+	/// Blocks to wait for an answer, at least what the chain asks for its length.
+	pub patience: BlockNumber,
+	/// The least checking.
+	pub assurance: Assurance,
+	/// Orders under way at once.
+	pub max_orders: usize,
+}
+
 /// What to ask for.
 #[derive(Clone)]
 pub struct OrderRequest {

@@ -1,24 +1,26 @@
-//! Who takes orders, and what they share.
+//! Who takes orders.
 
 use crate::{
 	adoption::Adoption,
-	custodian::{Custodian, Task},
+	custodian::Custodian,
 	funds::{Funds, Spending},
 	ledger::Ledger,
 	miners::Miners,
-	order::{Following, OrderError, OrderRequest, Progress},
-	quote::{InQueue, Queues, Quote, Turn, quote},
+	order::{Following, OrderError, OrderRequest, Progress, Terms},
+	quote::Queues,
 	receipts::{Account, Receipts},
+	shared::Shared,
+	task::Task,
 };
 use infergrid_chain::{
 	Chain, Event, Follower, MORTALITY, ReadError, Step, TaskStatus, View, persist, persist_latest,
 };
 use infergrid_journal::{Answer, Journal, JournalError, Order, Placed};
 use infergrid_keys::address;
-use infergrid_primitives::{AccountBytes, BlockNumber, Hash, TaskId, request::Assurance};
+use infergrid_primitives::{AccountBytes, BlockNumber, Hash, TaskId};
 use std::{
 	collections::HashMap,
-	sync::{Arc, Mutex, MutexGuard, PoisonError},
+	sync::{Arc, Mutex},
 	time::Duration,
 };
 use tokio::sync::watch;
@@ -34,17 +36,6 @@ const ANSWERS_KEPT: BlockNumber = 1_200;
 const ANSWERS_MOST: u64 = 10_000;
 /// Blocks between two clearings of the journal.
 const PRUNE_EVERY: BlockNumber = 100;
-
-/// On which terms a payer orders.
-#[derive(Clone, Copy, Debug)]
-pub struct Terms {
-	/// Blocks to wait for an answer, at least what the chain asks for its length.
-	pub patience: BlockNumber,
-	/// The least checking.
-	pub assurance: Assurance,
-	/// Orders under way at once.
-	pub max_orders: usize,
-}
 
 /// Why a payer cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -65,72 +56,6 @@ pub enum Kept {
 	Running(Following),
 	/// It is complete.
 	Complete(Arc<Answer>),
-}
-
-/// What custodians share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-	pub(crate) ledger: Arc<dyn Ledger>,
-	pub(crate) miners: Arc<dyn Miners>,
-	pub(crate) journal: Journal,
-	pub(crate) receipts: Receipts,
-	pub(crate) adoption: Adoption,
-	pub(crate) funds: Spending,
-	terms: Terms,
-	queues: Queues,
-	/// Orders under way, by their requests.
-	running: Mutex<HashMap<Hash, watch::Sender<Progress>>>,
-}
-
-impl Shared {
-	/// Lets an order be found by a request.
-	pub(crate) fn enter(&self, request_id: Hash, progress: &watch::Sender<Progress>) {
-		self.running().insert(request_id, progress.clone());
-	}
-
-	/// Forgets a request that is under way no more.
-	pub(crate) fn leave(&self, request_id: &Hash) {
-		self.running().remove(request_id);
-	}
-
-	pub(crate) fn assurance(&self, asked: Assurance) -> Assurance {
-		match self.terms.assurance {
-			Assurance::Always => Assurance::Always,
-			Assurance::Sampled => asked,
-		}
-	}
-
-	/// What to bid, and how long to wait; refused if the answer would not come in time.
-	pub(crate) async fn quote(
-		&self,
-		request: &OrderRequest,
-		turn: Turn,
-	) -> Result<(Quote, InQueue), OrderError> {
-		let situation = self.ledger.situation(&request.profile).await;
-		let situation = situation.map_err(|error| {
-			tracing::warn!(%error, "the chain cannot be read");
-			OrderError::ChainUnavailable
-		})?;
-		let situation = situation.ok_or(OrderError::NoMiner)?;
-		self.queues.enter(&request.profile, |queued| {
-			quote(&situation, request, turn, (&self.terms, queued))
-		})
-	}
-
-	/// Notes the end of an order.
-	pub(crate) async fn close_order(
-		&self,
-		nonce: u64,
-		now: BlockNumber,
-	) -> Result<(), JournalError> {
-		self.journal
-			.run(move |journal| journal.close_order(nonce, now))
-			.await
-	}
-
-	fn running(&self) -> MutexGuard<'_, HashMap<Hash, watch::Sender<Progress>>> {
-		self.running.lock().unwrap_or_else(PoisonError::into_inner)
-	}
 }
 
 /// Takes orders and sees them to their ends.

@@ -1,10 +1,11 @@
 //! Putting an order on chain: recorded first, found again by its nonce where nobody knows whether it came.
 
 use crate::{
-	custodian::{Custodian, Task, unreadable},
+	custodian::{Custodian, unreadable},
 	ledger::Placing,
 	order::OrderError,
 	quote::Quote,
+	task::Task,
 };
 use infergrid_chain::{
 	Advice, MORTALITY, Refusal, SubmitError, TaskInput, TaskOrder, persist_latest,

@@ -3,8 +3,7 @@
 use crate::{
 	bid::{BidError, Choice, bid},
 	ledger::Situation,
-	order::{OrderError, OrderRequest},
-	payer::Terms,
+	order::{OrderError, OrderRequest, Terms},
 };
 use infergrid_primitives::{Balance, BlockNumber, Hash, market::Price};
 use std::{

@@ -1,11 +1,11 @@
 //! What roles ask of a model, wherever it runs.
 
-use crate::{ComputeError, Judgement, Load, Memory, Speed};
+use crate::{ComputeError, Examination, Judgement, Load, Memory, Speed};
 use async_trait::async_trait;
 use infergrid_primitives::{
-	AuditId, Hash, TokenId,
-	model::{Manifest, Profile, ProofParams},
-	request::{Finish, Opening, Receipt, Request, SamplingParams},
+	Hash, TokenId,
+	model::{Manifest, ProofParams},
+	request::{Finish, SamplingParams},
 };
 use std::{
 	fmt,
@@ -108,39 +108,6 @@ impl fmt::Debug for Generation {
 			.field("n_out", &self.tokens.len())
 			.field("finish", &self.finish)
 			.field("total_time", &self.total_time)
-			.finish_non_exhaustive()
-	}
-}
-
-/// An answer to judge, with everything that is known about it.
-#[derive(Clone)]
-pub struct Examination {
-	/// Hash of the chain's first block.
-	pub genesis: Hash,
-	/// What the payer asked for.
-	pub request: Request,
-	/// What the miner signed.
-	pub receipt: Receipt,
-	/// The text on chain, for an inline prompt.
-	pub inline: Option<String>,
-	/// The profile that the request names.
-	pub profile: Profile,
-	/// Hash of the block that assigned the task.
-	pub anchor: Hash,
-	/// What the miner gave to the committee.
-	pub opening: Opening,
-	/// The audit.
-	pub audit: AuditId,
-	/// The randomness of its draw.
-	pub randomness: Hash,
-}
-
-impl fmt::Debug for Examination {
-	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-		f.debug_struct("Examination")
-			.field("audit", &self.audit)
-			.field("n_prompt", &self.opening.prompt.len())
-			.field("n_out", &self.opening.output.len())
 			.finish_non_exhaustive()
 	}
 }

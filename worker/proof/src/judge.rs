@@ -1,17 +1,19 @@
 //! A verifier's vote: pure judgement over what the miner opened and what the model says.
 
-use crate::{
-	ComputeError, Examination, Facts, Model, Replay, ReplayRequest, Watcher, stop::StopRule,
-};
+use crate::{ComputeError, Facts, Model, Replay, ReplayRequest, Watcher, stop::StopRule};
 use infergrid_primitives::{
-	TokenId,
+	AuditId, Hash, TokenId,
 	audit::{FINGERPRINT_LEN, Measures, Verdict, Vote},
-	model::ProofParams,
-	request::{Finish, Opening, PromptCommitment, commit_inline, commit_tokens, sampler_seed},
+	model::{Profile, ProofParams},
+	request::{
+		Finish, Opening, PromptCommitment, Receipt, Request, commit_inline, commit_tokens,
+		sampler_seed,
+	},
 	sampler::Margin,
 	toploc::{self, Comparison, ParseError, Proof, chunks, points},
 	trace,
 };
+use std::fmt;
 
 /// Margins are clipped here for their mean, so that one wild token does not drown the others.
 const MARGIN_CLIP: f64 = 0.5;
@@ -63,6 +65,39 @@ pub enum Violation {
 	/// Tokens that the seed does not choose.
 	#[error("{count} tokens are not what the seed chooses, where {allowed} may be off")]
 	Choices { count: u32, allowed: u32 },
+}
+
+/// An answer to judge, with everything that is known about it.
+#[derive(Clone)]
+pub struct Examination {
+	/// Hash of the chain's first block.
+	pub genesis: Hash,
+	/// What the payer asked for.
+	pub request: Request,
+	/// What the miner signed.
+	pub receipt: Receipt,
+	/// The text on chain, for an inline prompt.
+	pub inline: Option<String>,
+	/// The profile that the request names.
+	pub profile: Profile,
+	/// Hash of the block that assigned the task.
+	pub anchor: Hash,
+	/// What the miner gave to the committee.
+	pub opening: Opening,
+	/// The audit.
+	pub audit: AuditId,
+	/// The randomness of its draw.
+	pub randomness: Hash,
+}
+
+impl fmt::Debug for Examination {
+	fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+		f.debug_struct("Examination")
+			.field("audit", &self.audit)
+			.field("n_prompt", &self.opening.prompt.len())
+			.field("n_out", &self.opening.output.len())
+			.finish_non_exhaustive()
+	}
 }
 
 /// A vote and its reasons.

@@ -26,10 +26,10 @@ mod server;
 mod speed;
 mod stop;
 
-pub use compute::{Assignment, Compute, Examination, Generation, OnToken};
+pub use compute::{Assignment, Compute, Generation, OnToken};
 pub use error::{ComputeError, Remedy};
 pub use generate::{generate, prove};
-pub use judge::{Judgement, Violation, check_opening, judge, verify};
+pub use judge::{Examination, Judgement, Violation, check_opening, judge, verify};
 pub use memory::{Memory, NotEnoughMemory};
 pub use metrics::ModelMetrics;
 pub use model::{Encoder, Facts, Model, Sequence, Watcher};

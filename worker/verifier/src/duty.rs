@@ -3,11 +3,11 @@
 //! A vote is recorded with its salt before its commitment is sent, so that a restart reveals the vote
 //! that was committed.
 
-use crate::{Verifier, VerifierError, opening::Asked};
-use infergrid_chain::{Audit, Duty, Phase, SubmitError, TaskStatus, persist_latest};
+use crate::{Verifier, VerifierError, opening::Asked, round::Round};
+use infergrid_chain::{Duty, Phase, SubmitError, TaskStatus, persist_latest};
 use infergrid_journal::Ballot;
 use infergrid_primitives::{
-	BlockNumber, Hash,
+	BlockNumber,
 	audit::{FINGERPRINT_LEN, Measures, Verdict, Vote},
 };
 use infergrid_proof::{ComputeError, Examination, Remedy};
@@ -20,15 +20,6 @@ const COMMIT_MARGIN: BlockNumber = 5;
 /// audit can last.
 const KEEP: BlockNumber = 28_800;
 const RETRY_PAUSE: Duration = Duration::from_secs(2);
-
-/// The running round of an audit, as this verifier sees it.
-#[derive(Debug)]
-pub(crate) struct Round {
-	pub(crate) audit: Audit,
-	pub(crate) randomness: Hash,
-	pub(crate) until: BlockNumber,
-	pub(crate) revealing: bool,
-}
 
 impl Verifier {
 	/// One duty from beginning to end. An error stops the whole worker.

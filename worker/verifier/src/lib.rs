@@ -16,6 +16,7 @@ mod ledger;
 mod metrics;
 mod miners;
 mod opening;
+mod round;
 mod stand;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! Getting the opening from the miner, and finding out whose fault it is if there is none.
 
-use crate::{AskError, Verifier, VerifierError, duty::Round};
+use crate::{AskError, Verifier, VerifierError, round::Round};
 use infergrid_chain::{Duty, Offer, persist_latest};
 use infergrid_primitives::{BlockNumber, request::Opening};
 use infergrid_swarm::{OpeningRequest, PeerAddress};

@@ -1,6 +1,6 @@
 //! The fields of `config.json`, and the tokens that end an answer.
 
-use super::{Family, ModelConfig, SamplingDefaults, rope::stretched, sampling};
+use super::{Family, ModelConfig, RopeScaling, SamplingDefaults, sampling};
 use crate::{CheckpointError, files};
 use infergrid_primitives::TokenId;
 use serde::Deserialize;
@@ -371,5 +371,13 @@ impl Reader {
 				)),
 			})
 			.collect()
+	}
+}
+
+/// Most positions, of which linear scaling makes more.
+fn stretched(positions: usize, scaling: RopeScaling) -> usize {
+	match scaling {
+		RopeScaling::Linear { factor } if factor > 1.0 => (positions as f64 * factor) as usize,
+		_ => positions,
 	}
 }

@@ -102,11 +102,3 @@ impl Reader {
 			.ok_or_else(|| self.invalid(KEY, "is not a positive number"))
 	}
 }
-
-/// Most positions, of which linear scaling makes more.
-pub(super) fn stretched(positions: usize, scaling: RopeScaling) -> usize {
-	match scaling {
-		RopeScaling::Linear { factor } if factor > 1.0 => (positions as f64 * factor) as usize,
-		_ => positions,
-	}
-}

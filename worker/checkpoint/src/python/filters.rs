@@ -1,7 +1,8 @@
 //! Filters that Jinja in Python has, or has otherwise than the library.
 
 use super::{
-	Arguments, format, is_library_object,
+	arguments::Arguments,
+	format,
 	methods::{centred, is_space},
 	numbers::calculate,
 	text, wrap,
@@ -229,6 +230,13 @@ fn printf(text: &Value, places: Rest<Value>, names: Kwargs) -> Result<String, Er
 		false => Value::from(Tuple::from(places.to_vec())),
 	};
 	format::percent(&text::str(text), &given)
+}
+
+/// Whether `value` is an object of the library's, of one of the types `names`, which it does not export.
+pub(super) fn is_library_object(value: &Value, names: &[&str]) -> bool {
+	let name = value.as_object().map(|object| object.type_name());
+	let last = name.and_then(|name| name.rsplit("::").next());
+	last.is_some_and(|last| names.contains(&last))
 }
 
 /// `attr(name)`: what an object has. Keys of a dictionary are not among it.

@@ -1,6 +1,6 @@
 //! `tojson` as `transformers` has it: `json.dumps`, which does not escape for HTML.
 
-use super::{Arguments, text};
+use super::{arguments::Arguments, text};
 use minijinja::{
 	Error, ErrorKind, Value,
 	value::{Kwargs, Rest},

@@ -1,6 +1,6 @@
 //! Texts as numbers, and `%`.
 
-use super::{Arguments, format, methods::is_space};
+use super::{arguments::Arguments, format, methods::is_space};
 use minijinja::{
 	Environment, Error, ErrorKind, State, Value,
 	value::{Kwargs, Rest, ValueKind},

@@ -1,6 +1,6 @@
 //! What Jinja in Python makes of texts for web pages.
 
-use super::{Arguments, text};
+use super::{arguments::Arguments, text};
 use minijinja::{
 	Environment, Error, ErrorKind, Value,
 	value::{Kwargs, Rest, ValueKind},

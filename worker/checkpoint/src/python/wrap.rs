@@ -1,6 +1,6 @@
 //! `wordwrap`, which is `textwrap.wrap` of Python on each line.
 
-use super::{Arguments, methods::lines, text};
+use super::{arguments::Arguments, methods::lines, text};
 use minijinja::{
 	Error, Value,
 	value::{Kwargs, Rest},

@@ -1,6 +1,6 @@
 //! Which files of a directory hold its weights.
 
-use super::WeightsError;
+use super::error::WeightsError;
 use crate::{CheckpointError, ModelConfig, files};
 use serde::Deserialize;
 use std::{
