@@ -11,8 +11,8 @@ use clap::Args;
 use infergrid_chain::{Chain, Served};
 use infergrid_crew::Crew;
 use infergrid_miner::{
-	Intent, Miner, MinerMetrics, MinerService, Node, OfferKeeper, Owed, Position, dial_back,
-	first_address, follow_address,
+	Intent, Miner, MinerMetrics, MinerService, Node, OfferKeeper, Position, dial_back,
+	first_address, follow_address, tell_owed,
 };
 use infergrid_primitives::market::Price;
 use infergrid_proof::{Compute, Grant, ModelMetrics};
@@ -259,20 +259,5 @@ fn capacity(enrolled: &Enrolled, settings: &MineSettings) -> Result<u32, Failure
 			}
 			Ok(asked)
 		}
-	}
-}
-
-fn tell_owed(owed: Option<&[Owed]>) {
-	match owed {
-		None => tracing::warn!(
-			"the node does not say what is owed: answers may still have to be opened for verifiers"
-		),
-		Some([]) => tracing::info!("nothing is owed: it is safe to stay away"),
-		Some(owed) => tracing::warn!(
-			answers = owed.len(),
-			until.block = owed.iter().map(|owed| owed.until).max(),
-			"answers may still have to be delivered, or opened for verifiers, until that block: start \
-			 again at once, with this data directory, or a part of the bond may be lost"
-		),
 	}
 }

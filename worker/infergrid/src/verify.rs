@@ -10,10 +10,9 @@ use clap::Args;
 use infergrid_chain::Submitter;
 use infergrid_crew::Crew;
 use infergrid_journal::DataDir;
-use infergrid_primitives::{AuditId, BlockNumber};
 use infergrid_proof::ModelMetrics;
 use infergrid_swarm::{Swarm, SwarmConfig};
-use infergrid_verifier::{Node, Position, Verifier, VerifierMetrics};
+use infergrid_verifier::{Node, Position, Verifier, VerifierMetrics, tell_owed};
 use prometheus_client::registry::Registry;
 use serde::Serialize;
 use std::{sync::Arc, time::Duration};
@@ -135,17 +134,4 @@ async fn start(settings: &WorkerSettings) -> Result<Started, Failure> {
 		registry,
 		data,
 	})
-}
-
-fn tell_owed(owed: Option<&[(AuditId, BlockNumber)]>) {
-	match owed {
-		None => tracing::warn!("the node does not say which votes are owed: start again soon"),
-		Some([]) => tracing::info!("no vote is owed: it is safe to stay away"),
-		Some(owed) => tracing::warn!(
-			audits = ?owed.iter().map(|(audit, _)| audit).collect::<Vec<_>>(),
-			until.block = owed.iter().map(|(_, until)| until).min(),
-			"votes are owed: start again before that block, with this data directory, or a part of the \
-			 bond is lost"
-		),
-	}
 }

@@ -118,6 +118,22 @@ pub async fn owed(journal: &Journal, ledger: &dyn Ledger) -> Result<Vec<Owed>, M
 	Ok(owed)
 }
 
+/// Says in the log what a stopped miner still owes; None where that is not known.
+pub fn tell_owed(owed: Option<&[Owed]>) {
+	match owed {
+		None => tracing::warn!(
+			"the node does not say what is owed: answers may still have to be opened for verifiers"
+		),
+		Some([]) => tracing::info!("nothing is owed: it is safe to stay away"),
+		Some(owed) => tracing::warn!(
+			answers = owed.len(),
+			until.block = owed.iter().map(|owed| owed.until).max(),
+			"answers may still have to be delivered, or opened for verifiers, until that block: start \
+			 again at once, with this data directory, or a part of the bond may be lost"
+		),
+	}
+}
+
 #[cfg(test)]
 mod tests {
 	use super::*;

@@ -23,7 +23,7 @@ mod tests;
 
 mod work;
 
-pub use drain::{Owed, drain, owed, serve};
+pub use drain::{Owed, drain, owed, serve, tell_owed};
 pub use error::MinerError;
 pub use ledger::{Ledger, Node};
 pub use metrics::MinerMetrics;

@@ -95,3 +95,17 @@ impl Verifier {
 		persist_latest(read).await.map_err(Into::into)
 	}
 }
+
+/// Says in the log which votes a stopped verifier still owes; None where that is not known.
+pub fn tell_owed(owed: Option<&[(AuditId, BlockNumber)]>) {
+	match owed {
+		None => tracing::warn!("the node does not say which votes are owed: start again soon"),
+		Some([]) => tracing::info!("no vote is owed: it is safe to stay away"),
+		Some(owed) => tracing::warn!(
+			audits = ?owed.iter().map(|(audit, _)| audit).collect::<Vec<_>>(),
+			until.block = owed.iter().map(|(_, until)| until).min(),
+			"votes are owed: start again before that block, with this data directory, or a part of the \
+			 bond is lost"
+		),
+	}
+}

@@ -20,10 +20,9 @@ mod round;
 mod stand;
 #[cfg(test)]
 mod tests;
-
 mod verifier;
 
-pub use drain::{OwedVotes, open_votes};
+pub use drain::{OwedVotes, open_votes, tell_owed};
 pub use error::VerifierError;
 pub use ledger::{Ledger, Node};
 pub use metrics::VerifierMetrics;
