@@ -73,6 +73,15 @@ events! {
 			tip: Balance,
 		}
 	}
+	BALANCES => {
+		/// Money came into an account from no other: a share of a slash, or of a fee.
+		Deposit {
+			/// Whose account.
+			who: AccountBytes,
+			/// How much, in plancks.
+			amount: Balance,
+		}
+	}
 	STAKING => {
 		/// Money was bonded for a role.
 		Bonded {

@@ -2,8 +2,10 @@
 //! them again.
 
 use crate::{MinerError, jobs::Job, miner::Miner};
-use infergrid_chain::{Chain, Event, Follower, ReadError, Step, Task, TaskStatus, View, persist};
-use infergrid_primitives::{BlockNumber, TaskId};
+use infergrid_chain::{
+	Chain, Event, Follower, ReadError, Step, Task, TaskStatus, View, persist, persist_latest,
+};
+use infergrid_primitives::{BlockNumber, Hash, TaskId};
 use std::{collections::HashSet, sync::Arc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -114,11 +116,6 @@ impl Miner {
 					let task = persist(|| view.task(event.task)).await?;
 					begun.extend(task.and_then(|task| self.begin(event.task, task)));
 				}
-				Event::TaskMissed(event) if event.miner == self.operator => {
-					tracing::error!(task = event.task, "missed the deadline, and pays for it");
-					self.metrics.missed();
-					self.lose(event.task);
-				}
 				Event::TaskRefunded(event) => {
 					self.lose(event.task);
 					self.close(event.task, now).await?;
@@ -130,11 +127,7 @@ impl Miner {
 						self.metrics.paid(event.shares.miner);
 					}
 				}
-				Event::MinerPunished(event) if event.miner == self.operator => {
-					tracing::error!(audit = event.audit, amount = event.amount, "punished");
-					self.metrics.slashed(event.amount);
-				}
-				_ => {}
+				event => self.suffer(event).await?,
 			}
 		}
 		if now.is_multiple_of(PRUNE_EVERY) {
@@ -143,6 +136,34 @@ impl Miner {
 				.await?;
 		}
 		Ok(begun)
+	}
+
+	/// Notes what the operator pays for work of this worker. Another worker of the operator notes its own.
+	pub(crate) async fn suffer(&self, event: Event) -> Result<(), MinerError> {
+		match event {
+			Event::TaskMissed(event) if event.miner == self.operator => {
+				let task = persist_latest(|| self.ledger.task(event.task)).await?;
+				if self.serves(task.map(|task| task.request.profile)) {
+					tracing::error!(task = event.task, "missed the deadline, and pays for it");
+					self.metrics.missed();
+					self.lose(event.task);
+				}
+			}
+			Event::MinerPunished(event) if event.miner == self.operator => {
+				let audit = persist_latest(|| self.ledger.audit(event.audit)).await?;
+				if self.serves(audit.map(|audit| audit.work.profile)) {
+					tracing::error!(audit = event.audit, amount = event.amount, "punished");
+					self.metrics.slashed(event.amount);
+				}
+			}
+			_ => {}
+		}
+		Ok(())
+	}
+
+	/// Whether work for `profile` is this worker's; that of which the chain knows nothing any more may be.
+	fn serves(&self, profile: Option<Hash>) -> bool {
+		profile.is_none_or(|profile| profile == self.served.id)
 	}
 
 	/// Begins a task that is assigned to the miner, for the profile it serves.

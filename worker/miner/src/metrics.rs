@@ -136,6 +136,12 @@ impl MinerMetrics {
 		self.slashed.inc_by(amount as f64 / AIT as f64);
 	}
 
+	/// Deadlines missed, and AIT lost to audits.
+	#[cfg(test)]
+	pub(crate) fn suffered(&self) -> (u64, f64) {
+		(self.missed.get(), self.slashed.get())
+	}
+
 	pub(crate) fn standing(&self, good: bool) {
 		self.standing.set(good.into());
 	}

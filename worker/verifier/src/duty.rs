@@ -27,6 +27,12 @@ impl Verifier {
 		let Some(round) = self.round(&duty).await? else {
 			return Ok(());
 		};
+		if round.audit.work.profile != self.served.id {
+			// The operator's worker for that profile has it.
+			tracing::debug!(audit = duty.audit, "drawn for another profile");
+			return Ok(());
+		}
+		self.metrics.drawn();
 		tracing::info!(
 			audit = duty.audit,
 			task = duty.task,
@@ -113,14 +119,6 @@ impl Verifier {
 		let TaskStatus::Delivered { assigned_at, .. } = task.status else {
 			return Ok(None);
 		};
-		if task.request.profile != self.served.id {
-			tracing::error!(
-				audit = duty.audit,
-				"drawn for a profile that this worker does not serve: stand down from it, or run a worker \
-				 for it"
-			);
-			return Ok(None);
-		}
 		// The window has room for generating the answer at the profile's least speed: a quarter of what
 		// is left of it is enough for the examination.
 		let left = round.until.saturating_sub(self.ledger.finalized());

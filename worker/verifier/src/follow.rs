@@ -2,8 +2,8 @@
 //! them again.
 
 use crate::{Verifier, VerifierError};
-use infergrid_chain::{Chain, Duty, Event, Follower, Step, persist};
-use infergrid_primitives::BlockNumber;
+use infergrid_chain::{Chain, Duty, Event, Follower, Step, persist, persist_latest};
+use infergrid_primitives::{AuditId, Balance, BlockNumber};
 use std::{collections::HashSet, sync::Arc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -48,7 +48,14 @@ impl Verifier {
 							.run(move |journal| journal.prune_ballots(now))
 							.await?;
 					}
-					self.drawn(events)
+					match self.drawn(events).await {
+						Ok(duties) => duties,
+						Err(VerifierError::Chain(error)) => {
+							follower.read_anew(error)?;
+							continue;
+						}
+						Err(error) => return Err(error),
+					}
 				}
 			};
 			for duty in duties {
@@ -61,25 +68,56 @@ impl Verifier {
 		}
 	}
 
-	fn drawn(&self, events: Vec<Event>) -> Vec<Duty> {
+	/// The duties that a block brings. Notes what it gives and takes, too.
+	pub(crate) async fn drawn(&self, events: Vec<Event>) -> Result<Vec<Duty>, VerifierError> {
 		let mut duties = Vec::new();
+		// What came to the operator out of the latest slash. The chain takes a slash, shares it out, and
+		// names the audit last.
+		let mut share: Balance = 0;
 		for event in events {
 			match event {
 				Event::AuditDrawn(event) if event.committee.contains(&self.operator) => {
-					self.metrics.drawn();
 					duties.push(Duty {
 						audit: event.audit,
 						task: event.task,
 						round: event.round,
 					});
 				}
-				Event::VerifierPunished(event) if event.verifier == self.operator => {
-					tracing::error!(audit = event.audit, amount = event.amount, "punished");
-					self.metrics.slashed(event.amount);
+				Event::Slashed(_) => share = 0,
+				Event::Deposit(event) if event.who == self.operator => {
+					share = share.saturating_add(event.amount);
+				}
+				Event::MinerPunished(event) => {
+					self.earn(event.audit, std::mem::take(&mut share)).await?;
+				}
+				Event::VerifierPunished(event) => {
+					self.earn(event.audit, std::mem::take(&mut share)).await?;
+					if event.verifier == self.operator && self.audited(event.audit).await? {
+						tracing::error!(audit = event.audit, amount = event.amount, "punished");
+						self.metrics.slashed(event.amount);
+					}
 				}
 				_ => {}
 			}
 		}
-		duties
+		Ok(duties)
+	}
+
+	/// Notes what a vote in an audit of this worker has earned.
+	async fn earn(&self, audit: AuditId, share: Balance) -> Result<(), VerifierError> {
+		if share > 0 && self.audited(audit).await? {
+			tracing::info!(audit, earned = share, "paid");
+			self.metrics.earned(share);
+		}
+		Ok(())
+	}
+
+	/// Whether the audit is of this worker's profile, and not one of work that the operator paid for,
+	/// which gives a payer its share. Another worker of the operator notes its own.
+	async fn audited(&self, audit: AuditId) -> Result<bool, VerifierError> {
+		let audit = persist_latest(|| self.ledger.audit(audit)).await?;
+		Ok(audit.is_some_and(|audit| {
+			audit.work.profile == self.served.id && audit.work.payer != self.operator
+		}))
 	}
 }

@@ -16,6 +16,7 @@ pub struct VerifierMetrics {
 	unavailable: Counter,
 	unproven: Counter,
 	revealed: Counter,
+	earned: Counter<f64, AtomicU64>,
 	slashed: Counter<f64, AtomicU64>,
 	standing: Gauge,
 }
@@ -31,12 +32,13 @@ impl VerifierMetrics {
 			unavailable: Counter::default(),
 			unproven: Counter::default(),
 			revealed: Counter::default(),
+			earned: Counter::default(),
 			slashed: Counter::default(),
 			standing: Gauge::default(),
 		};
 		registry.register(
 			"duties",
-			"Committees for which this verifier was drawn while it ran",
+			"Duties that this worker took up, anew after each start",
 			metrics.drawn.clone(),
 		);
 		for (name, help, counter) in [
@@ -56,6 +58,12 @@ impl VerifierMetrics {
 			registry.register(name, help, counter.clone());
 		}
 		registry.register("votes_revealed", "Votes on chain", metrics.revealed.clone());
+		registry.register_with_unit(
+			"earned",
+			"Shares of slashes paid out for this worker's votes",
+			Unit::Other("ait".into()),
+			metrics.earned.clone(),
+		);
 		registry.register_with_unit(
 			"slashed",
 			"Taken from the bond by audits",
@@ -85,6 +93,16 @@ impl VerifierMetrics {
 
 	pub(crate) fn revealed(&self) {
 		self.revealed.inc();
+	}
+
+	pub(crate) fn earned(&self, amount: Balance) {
+		self.earned.inc_by(amount as f64 / AIT as f64);
+	}
+
+	/// Duties, and AIT earned and lost.
+	#[cfg(test)]
+	pub(crate) fn counts(&self) -> (u64, f64, f64) {
+		(self.drawn.get(), self.earned.get(), self.slashed.get())
 	}
 
 	pub(crate) fn slashed(&self, amount: Balance) {

@@ -16,6 +16,9 @@ pub enum AskError {
 	/// There is a connection, and no answer comes over it.
 	#[error("the miner does not answer: {0}")]
 	Silent(String),
+	/// The miner was reached, and closed the stream without an answer.
+	#[error("the miner closes the stream: {0}")]
+	Closed(String),
 	/// The miner was not reached; whose fault that is, is not known.
 	#[error("the miner is not reached: {0}")]
 	Unreached(String),
@@ -54,6 +57,9 @@ impl Miners for SwarmHandle {
 				}
 				CallError::Frame(FrameError::Oversize { .. } | FrameError::Malformed { .. }) => {
 					AskError::Refused(reason)
+				}
+				CallError::Frame(FrameError::Closed | FrameError::Truncated) => {
+					AskError::Closed(reason)
 				}
 				CallError::Frame(_)
 				| CallError::Timeout(Phase::Request | Phase::Reply | Phase::Answer) => AskError::Silent(reason),

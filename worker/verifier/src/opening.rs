@@ -49,8 +49,12 @@ impl Verifier {
 		};
 		let withheld = match &last {
 			AskError::Refused(_) => true,
-			AskError::Silent(_) => self.reaches_others(duty, round).await?.unwrap_or(true),
-			AskError::Unreached(_) => self.reaches_others(duty, round).await?.unwrap_or(false),
+			// A dead network of this machine's own would not be closed on again and again.
+			AskError::Closed(_) => self.reaches_others(duty, round).await?.unwrap_or(true),
+			// Without another miner to compare with, it may be this machine that is cut off.
+			AskError::Silent(_) | AskError::Unreached(_) => {
+				self.reaches_others(duty, round).await?.unwrap_or(false)
+			}
 		};
 		if withheld {
 			tracing::warn!(audit = duty.audit, reason = %last, "the miner does not open the receipt");
@@ -59,8 +63,8 @@ impl Verifier {
 			tracing::error!(
 				audit = duty.audit,
 				reason = %last,
-				"no miner is reached from here: check this machine's network and firewall. Saying nothing \
-				 of the miner"
+				"no other miner is reached from here, or there is none: check this machine's network and \
+				 firewall. Saying nothing of the miner"
 			);
 			Ok(Asked::CutOff)
 		}
@@ -116,7 +120,9 @@ impl Verifier {
 		for other in others.take(OTHERS) {
 			match self.miners.opening(&other, self.request(duty)).await {
 				Ok(_) | Err(AskError::Refused(_)) => return Ok(Some(true)),
-				Err(AskError::Silent(_) | AskError::Unreached(_)) => reached = Some(false),
+				Err(AskError::Silent(_) | AskError::Closed(_) | AskError::Unreached(_)) => {
+					reached = Some(false)
+				}
 			}
 		}
 		Ok(reached)

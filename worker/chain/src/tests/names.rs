@@ -33,6 +33,17 @@ async fn the_runtime_knows_the_names_that_workers_use() {
 		});
 		assert!(known, "storage entry {entry}");
 	}
+	let balances = metadata.pallet_by_name("Balances").unwrap();
+	let deposit = balances
+		.event_variants()
+		.and_then(|events| events.iter().find(|event| event.name == "Deposit"))
+		.unwrap();
+	let fields: Vec<_> = deposit
+		.fields
+		.iter()
+		.map(|field| field.name.as_deref())
+		.collect();
+	assert_eq!(fields, [Some("who"), Some("amount")]);
 	for constant in in_module("constant") {
 		assert!(
 			pallets

@@ -6,9 +6,9 @@ use crate::{
 	jobs::{Job, Prompt},
 	owed,
 };
-use infergrid_chain::{Audit, Phase, ReadError, Refusal as ChainRefusal, TaskStatus};
+use infergrid_chain::{Audit, Event, Phase, ReadError, Refusal as ChainRefusal, TaskStatus, event};
 use infergrid_keys::verify;
-use infergrid_primitives::{Hash, TaskId, market::Work};
+use infergrid_primitives::{AIT, Hash, TaskId, market::Work};
 use infergrid_proof::fake::{Call, Echo, Fault};
 use infergrid_swarm::Refusal;
 use std::{sync::Arc, time::Duration};
@@ -241,5 +241,34 @@ fn scheduled(task: TaskId, profile: Hash) -> Audit {
 		},
 		included_at: 30,
 		phase: Phase::Scheduled { draw_at: 40 },
+	}
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_worker_of_the_operator_suffers_is_its_own_affair() {
+	let scene = scene(Echo::new());
+	for (id, profile) in [(1, [3; 32]), (2, [99; 32])] {
+		let mut task = scene.task(2);
+		task.request.profile = profile;
+		scene.ledger.state().tasks.insert(id, task);
+		let audit = scheduled(id, profile);
+		scene.ledger.state().audits.insert(id, audit);
+	}
+	for id in [2, 1] {
+		for event in [
+			Event::TaskMissed(event::TaskMissed {
+				task: id,
+				miner: OPERATOR,
+			}),
+			Event::MinerPunished(event::MinerPunished {
+				audit: id,
+				miner: OPERATOR,
+				amount: AIT,
+			}),
+		] {
+			scene.miner.suffer(event).await.unwrap();
+		}
+		let expected = if id == 1 { (1, 1.0) } else { (0, 0.0) };
+		assert_eq!(scene.miner.metrics.suffered(), expected);
 	}
 }

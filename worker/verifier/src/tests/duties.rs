@@ -2,8 +2,8 @@
 
 use super::fake::{DUTY, MINER, OPERATOR, OTHER_MINER, Scene, UNTIL, scene};
 use crate::{AskError, VerifierError, open_votes};
-use infergrid_chain::{Phase, Refusal, SubmitError};
-use infergrid_primitives::audit::Verdict;
+use infergrid_chain::{Event, Phase, Refusal, SubmitError, event};
+use infergrid_primitives::{AIT, audit::Verdict, market::Role};
 use infergrid_proof::fake::Fault;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -226,4 +226,68 @@ async fn a_vote_is_open_from_its_record_until_it_is_revealed() {
 	scene.reveal();
 	duty.await.unwrap().unwrap();
 	assert_eq!(open().await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_miner_without_others_to_compare_with_is_accused_only_if_it_was_reached() {
+	for (fault, verdict) in [
+		(AskError::Silent("timed out".into()), Verdict::Unproven),
+		(AskError::Unreached("no route".into()), Verdict::Unproven),
+		(AskError::Closed("ended".into()), Verdict::Unavailable),
+		(AskError::Refused("unknown".into()), Verdict::Unavailable),
+	] {
+		let scene = scene();
+		scene.ledger.state().offers.remove(&OTHER_MINER);
+		scene.miners.set(&MINER, Err(fault));
+		scene.pass_blocks();
+		assert_eq!(scene.verdict().await, verdict);
+	}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_duty_of_another_worker_of_the_operator_is_left_to_it() {
+	let scene = scene();
+	scene.ledger.state().audit.work.profile = [99; 32];
+	scene.serve().await.unwrap().unwrap();
+	assert!(scene.ledger.state().commitments.is_empty());
+	scene.verifier.drawn(verdict_events()).await.unwrap();
+	assert_eq!(scene.verifier.metrics.counts(), (0, 0.0, 0.0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn shares_of_slashes_are_earned_and_nothing_else() {
+	let scene = scene();
+	assert_eq!(scene.verdict().await, Verdict::Valid);
+	scene.verifier.drawn(verdict_events()).await.unwrap();
+	assert_eq!(scene.verifier.metrics.counts(), (1, 3.0, 4.0));
+}
+
+/// A fee that comes back, a slash with a share for the verifier, and one of the verifier itself.
+fn verdict_events() -> Vec<Event> {
+	let deposit = |who, amount| Event::Deposit(event::Deposit { who, amount });
+	let slashed = |operator, role| {
+		Event::Slashed(event::Slashed {
+			operator,
+			role,
+			amount: 4 * AIT,
+		})
+	};
+	vec![
+		deposit(OPERATOR, 9 * AIT),
+		slashed(MINER, Role::Miner),
+		deposit(OTHER_MINER, AIT),
+		deposit(OPERATOR, 3 * AIT),
+		Event::MinerPunished(event::MinerPunished {
+			audit: DUTY.audit,
+			miner: MINER,
+			amount: 4 * AIT,
+		}),
+		slashed(OPERATOR, Role::Verifier),
+		Event::VerifierPunished(event::VerifierPunished {
+			audit: DUTY.audit,
+			verifier: OPERATOR,
+			amount: 4 * AIT,
+		}),
+		deposit(OPERATOR, AIT),
+	]
 }
