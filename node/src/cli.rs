@@ -2,8 +2,13 @@
 
 use polkadot_sdk::sc_cli;
 
+/// The library's own text names a network that this program does not know.
+const CHAIN_HELP: &str =
+	"Network to join: `dev`, `local` (the default), or the path of a chain specification";
+
 /// Arguments of the binary: a subcommand, or those of a running node.
 #[derive(Debug, clap::Parser)]
+#[command(mut_arg("chain", |chain| chain.help(CHAIN_HELP).long_help(CHAIN_HELP)))]
 pub(crate) struct Cli {
 	#[command(subcommand)]
 	pub(crate) subcommand: Option<Subcommand>,
