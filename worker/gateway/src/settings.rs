@@ -26,6 +26,9 @@ impl fmt::Debug for ApiKey {
 	}
 }
 
+/// Requests that the market may refuse by itself while it is at its limit.
+const SPARE: usize = 64;
+
 /// Limits and keys.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -58,7 +61,7 @@ impl Default for Settings {
 	fn default() -> Self {
 		Self {
 			api_keys: Vec::new(),
-			max_concurrent: 256,
+			max_concurrent: 256 + SPARE,
 			max_body_bytes: 2 * 1024 * 1024,
 			max_bodies_bytes: 64 * 1024 * 1024,
 			max_connections: 1_024,
@@ -84,10 +87,11 @@ pub struct Exposed {
 }
 
 impl Settings {
-	/// With room for `answers` at once, and for as many connections that ask for something else.
+	/// For a market that takes `answers` at once. Some requests more are let in, because the market
+	/// knows better when to come back; and there are connections that ask for something else.
 	#[must_use]
 	pub fn for_answers(mut self, answers: usize) -> Self {
-		self.max_concurrent = answers;
+		self.max_concurrent = answers.saturating_add(SPARE);
 		self.max_connections = self.max_connections.max(answers.saturating_mul(2));
 		self
 	}
@@ -109,9 +113,9 @@ mod tests {
 	#[test]
 	fn every_answer_has_a_connection() {
 		let many = Settings::default().for_answers(2_000);
-		assert_eq!((many.max_concurrent, many.max_connections), (2_000, 4_000));
+		assert_eq!((many.max_concurrent, many.max_connections), (2_064, 4_000));
 		let few = Settings::default().for_answers(32);
-		assert_eq!((few.max_concurrent, few.max_connections), (32, 1_024));
+		assert_eq!((few.max_concurrent, few.max_connections), (96, 1_024));
 	}
 
 	#[test]

@@ -285,7 +285,7 @@ mod tests {
 	}
 
 	#[test]
-	fn clients_have_as_many_places_as_there_may_be_orders() {
+	fn clients_have_a_place_for_every_order() {
 		let line = [
 			"gateway",
 			"--model",
@@ -293,7 +293,7 @@ mod tests {
 			"--key",
 			"//A",
 			"--max-orders",
-			"7",
+			"700",
 		];
 		let args = Line::parse_from(line).args;
 		let context = Context {
@@ -304,6 +304,6 @@ mod tests {
 		};
 		let settings = GatewaySettings::merge(args, &context).unwrap();
 		let http = settings.http(GatewayMetrics::default());
-		assert_eq!(http.max_concurrent, 7);
+		assert!(http.max_concurrent >= 700);
 	}
 }

@@ -250,3 +250,40 @@ fn a_model_without_a_manifest_cannot_be_verified_and_says_how_to_get_one() {
 		"{told}"
 	);
 }
+
+/// It neither waits for a profile that nobody will register nor pays for anything.
+#[test]
+fn a_worker_over_changed_files_names_the_first_that_differs() {
+	let directory = tempfile::tempdir().unwrap();
+	let model = directory.path().join("model");
+	std::fs::create_dir(&model).unwrap();
+	for file in std::fs::read_dir(demo_model()).unwrap() {
+		let file = file.unwrap();
+		if file.file_type().unwrap().is_file() {
+			std::fs::copy(file.path(), model.join(file.file_name())).unwrap();
+		}
+	}
+	let manifest = infergrid(&["model", "manifest", model.to_str().unwrap()]).stdout;
+	std::fs::write(model.join("manifest.json"), manifest).unwrap();
+	let mut config = std::fs::read(model.join("config.json")).unwrap();
+	config.push(b'\n');
+	std::fs::write(model.join("config.json"), config).unwrap();
+	let data = directory.path().join("data");
+	let output = infergrid(&[
+		"--node",
+		"ws://127.0.0.1:1",
+		"mine",
+		"--key",
+		"//A",
+		"--model",
+		model.to_str().unwrap(),
+		"--data",
+		data.to_str().unwrap(),
+	]);
+	assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+	let told = stderr(&output);
+	assert!(
+		told.contains("config.json is not the file that the manifest names"),
+		"{told}"
+	);
+}
