@@ -1,10 +1,11 @@
 //! Dishonest miners on a running chain: each is condemned, slashed and, if its answer was seen, ejected,
 //! and its payer refunded in full, while an honest miner beside them is paid.
 
+use crate::metrics;
 use anyhow::{Context, Result, bail, ensure};
 use infergrid_chain::{Chain, Event};
 use infergrid_primitives::{
-	AccountBytes, Balance, TaskId,
+	AIT, AccountBytes, Balance, TaskId,
 	audit::Verdict,
 	market::{Price, Role},
 	model::Profile,
@@ -39,6 +40,8 @@ const STYLES: [Style; 7] = [
 const HONEST_TASKS: usize = 3;
 const MAX_TOKENS: u32 = 96;
 const AUDITED: Duration = Duration::from_secs(600);
+/// Seconds until the verifiers know of what is final.
+const TOLD_WITHIN: u32 = 60;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn cheats_are_condemned_and_honest_miners_paid() -> Result<()> {
@@ -143,10 +146,29 @@ async fn run(grid: &Grid, forge: Arc<Forge>, question: &str) -> Result<()> {
 		"some cheats got no task: {punished:?}"
 	);
 	rewarded(events, honest)?;
+	verifiers_earned(grid, events).await?;
 	// Of the payer's money nothing is left on hold.
 	let funds = chain.latest().await?.funds(&payer).await?;
 	ensure!(funds.reserved == 0, "{} plancks are stuck", funds.reserved);
 	Ok(())
+}
+
+/// The verifiers' metrics tell the tenth of the slashes that the chain gave to them.
+async fn verifiers_earned(grid: &Grid, events: &[Event]) -> Result<()> {
+	let slashed = events.iter().filter_map(|event| match event {
+		Event::MinerPunished(event) => Some(event.amount as f64 / AIT as f64),
+		_ => None,
+	});
+	let share = slashed.sum::<f64>() / 10.0;
+	let mut told = 0.0;
+	for _ in 0..TOLD_WITHIN {
+		told = metrics::sum(grid, "verifier", "infergrid_verifier_earned_ait_total").await?;
+		if (told - share).abs() < 1e-6 {
+			return Ok(());
+		}
+		tokio::time::sleep(Duration::from_secs(1)).await;
+	}
+	bail!("the verifiers say that they earned {told} AIT, it is {share}")
 }
 
 /// Each of `tasks` was delivered by a cheat that was condemned for it; gives the cheats.

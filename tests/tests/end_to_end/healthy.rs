@@ -1,6 +1,6 @@
 //! One grid on which nothing goes wrong, for all that can share it.
 
-use crate::{clients, doors, metrics};
+use crate::{clients, doors, metrics, operators};
 use anyhow::{Context, Result, ensure};
 use futures::future::{LocalBoxFuture, join_all};
 use infergrid_devnet::Gateway;
@@ -73,5 +73,6 @@ async fn all(grid: &Grid) -> Result<()> {
 		.map(|error| format!("{error:#}"))
 		.collect();
 	ensure!(wrong.is_empty(), "{}", wrong.join("\n"));
-	metrics::tell(grid).await.context("metrics")
+	metrics::tell(grid).await.context("metrics")?;
+	operators::work(grid).await.context("operators' commands")
 }

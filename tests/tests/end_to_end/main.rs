@@ -17,3 +17,4 @@ mod honest;
 mod leftovers;
 mod load;
 mod metrics;
+mod operators;

@@ -26,21 +26,27 @@ const TOLD: [(&str, &[&str]); 3] = [
 
 /// Reads the metrics of all workers.
 pub(crate) async fn tell(grid: &Grid) -> Result<()> {
-	let described: Value = serde_json::from_str(&grid.handle.description())?;
-	let parts = described["parts"].as_array().context("no parts")?;
 	for (role, names) in TOLD {
-		let mut texts = Vec::new();
-		for part in parts.iter().filter(|part| part["role"] == role) {
-			let url = part["metrics"].as_str().context("no metrics")?;
-			texts.push(reqwest::get(url).await?.error_for_status()?.text().await?);
-		}
-		ensure!(!texts.is_empty(), "no {role}");
 		for name in names {
-			let sum: f64 = texts.iter().map(|text| value(text, name)).sum();
-			ensure!(sum > 0.0, "{name} is {sum}: {texts:?}");
+			let sum = sum(grid, role, name).await?;
+			ensure!(sum > 0.0, "{name} is {sum}");
 		}
 	}
 	Ok(())
+}
+
+/// What all workers of a `role` together say of the number `name`.
+pub(crate) async fn sum(grid: &Grid, role: &str, name: &str) -> Result<f64> {
+	let described: Value = serde_json::from_str(&grid.handle.description())?;
+	let parts = described["parts"].as_array().context("no parts")?;
+	let mut sum = 0.0;
+	for part in parts.iter().filter(|part| part["role"] == role) {
+		let url = part["metrics"].as_str().context("no metrics")?;
+		let text = reqwest::get(url).await?.error_for_status()?.text().await?;
+		ensure!(text.contains(name), "{role} does not tell {name}");
+		sum += value(&text, name);
+	}
+	Ok(sum)
 }
 
 /// The sum over all labels.
