@@ -62,8 +62,7 @@ pub async fn operator(
 			let signature = worker.sign_pairing(&chain.genesis(), &operator);
 			let call = Call::pair_worker(&worker.public(), &signature);
 			let submitter = Submitter::new(chain.clone(), key);
-			submitter.preflight(&call).await?;
-			submitter.submit(&call, None).await?;
+			submitter.submit_checked(&call).await?;
 			tracing::info!(worker = %worker.address(), operator = %address(&operator), "paired the worker key");
 			Ok(operator)
 		}

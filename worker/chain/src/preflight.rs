@@ -4,7 +4,7 @@
 //! finalized block. They tell the same errors with the same remedies; the chain has the last word.
 
 use crate::{
-	Advice, Call, ModelInfo, OfferTerms, ReadError, SubmitError, Submitter, View,
+	Advice, Call, Included, ModelInfo, OfferTerms, ReadError, SubmitError, Submitter, View,
 	amount::ait,
 	error::Refusal,
 	names::{call, pallet},
@@ -26,6 +26,13 @@ impl Submitter {
 			Err(error) if error.advice() == Advice::Skip => Ok(()),
 			Err(error) => Err(error.into()),
 		}
+	}
+
+	/// As [`Submitter::submit`] without a last block, unless the chain would refuse `call` now: then it
+	/// costs no fee.
+	pub async fn submit_checked(&self, call: &Call) -> Result<Included, SubmitError> {
+		self.preflight(call).await?;
+		self.submit(call, None).await
 	}
 }
 

@@ -97,8 +97,7 @@ pub async fn publish(
 			submitter.submit(&register_profile, None),
 		)?;
 	} else {
-		submitter.preflight(&register_profile).await?;
-		submitter.submit(&register_profile, None).await?;
+		submitter.submit_checked(&register_profile).await?;
 	}
 	Ok(Published::New)
 }

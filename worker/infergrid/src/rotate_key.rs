@@ -58,8 +58,7 @@ pub(crate) async fn run(args: RotateArgs, context: Context) -> Result<(), Failur
 	if view.operator_of(&new.public()).await? != Some(operator.public()) {
 		let signature = new.sign_pairing(&genesis, &operator.public());
 		let pair = Call::pair_worker(&new.public(), &signature);
-		submitter.preflight(&pair).await?;
-		submitter.submit(&pair, None).await?;
+		submitter.submit_checked(&pair).await?;
 	}
 	drop(journal.hand_over(new.clone())?);
 	if view.operator_of(&old.public()).await? == Some(operator.public()) {

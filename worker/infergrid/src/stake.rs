@@ -148,8 +148,7 @@ pub(crate) async fn run(args: StakeArgs, context: Context) -> Result<(), Failure
 	let view = chain.latest().await?;
 	let call = call(&args.command, &view, &key, &chain).await?;
 	let submitter = Submitter::new(chain, key);
-	submitter.preflight(&call).await?;
-	let done = submitter.submit(&call, None).await?;
+	let done = submitter.submit_checked(&call).await?;
 	told_done(&call, &done, args.json)
 }
 

@@ -155,7 +155,8 @@ impl OfferKeeper {
 		if standing.is_some_and(|offer| offer.terms == wanted) {
 			return;
 		}
-		if let Err(error) = self.put(&wanted).await {
+		let call = Call::set_offer(&self.served.id, &wanted);
+		if let Err(error) = self.submitter.submit_checked(&call).await {
 			tracing::error!(%error, "the chain does not take the offer");
 			return;
 		}
@@ -166,11 +167,5 @@ impl OfferKeeper {
 			offer.price_output = wanted.price.output,
 			"the offer is on chain"
 		);
-	}
-
-	async fn put(&self, terms: &OfferTerms) -> Result<(), SubmitError> {
-		let call = Call::set_offer(&self.served.id, terms);
-		self.submitter.preflight(&call).await?;
-		self.submitter.submit(&call, None).await.map(drop)
 	}
 }

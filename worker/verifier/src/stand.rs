@@ -1,7 +1,7 @@
 //! The verifier's place in the list of its profile, and what stands in its way said aloud.
 
 use crate::{Verifier, VerifierError};
-use infergrid_chain::{Call, Complaint, SubmitError, Submitter, persist_latest};
+use infergrid_chain::{Call, Complaint, Standing, Submitter, persist_latest};
 use infergrid_primitives::market::Role;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -27,8 +27,8 @@ impl Verifier {
 			})
 			.await?;
 			if standing.is_mended_by_listing() {
-				match put(submitter, &Call::stand(profile)).await {
-					Ok(()) => standing = infergrid_chain::Standing::Good,
+				match submitter.submit_checked(&Call::stand(profile)).await {
+					Ok(_) => standing = Standing::Good,
 					Err(error) => tracing::error!(%error, "the chain does not list this verifier"),
 				}
 			}
@@ -40,10 +40,4 @@ impl Verifier {
 			}
 		}
 	}
-}
-
-/// Sends `call`, unless it is known beforehand that the chain refuses it.
-async fn put(submitter: &Submitter, call: &Call) -> Result<(), SubmitError> {
-	submitter.preflight(call).await?;
-	submitter.submit(call, None).await.map(drop)
 }
