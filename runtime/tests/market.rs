@@ -132,7 +132,7 @@ fn submit(chain: &mut Chain, profile: Hash) -> u64 {
 		params: SamplingParams::greedy(64),
 		max_fee: MAX_FEE,
 		patience: 100,
-		user_nonce: 1,
+		user_nonce: task,
 		assurance: Assurance::Sampled,
 	};
 	ok(chain, PAYER, call);

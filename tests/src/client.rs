@@ -21,7 +21,7 @@ pub fn order(grid: &Grid, text: &str, params: SamplingParams, max_fee: Balance) 
 		params,
 		max_fee,
 		patience: PATIENCE,
-		user_nonce: 0,
+		user_nonce: rand::random(),
 		assurance: Assurance::Always,
 	}
 }

@@ -54,6 +54,7 @@ impl<T: Config> Pallet<T> {
 		);
 		for member in &committee {
 			Commitments::<T>::remove(id, member);
+			Seated::<T>::remove(member, id);
 		}
 
 		let Some(verdict) = verdict else {
@@ -108,6 +109,7 @@ impl<T: Config> Pallet<T> {
 			Verdict::Invalid | Verdict::Unavailable => Probation::<T>::remove(&audit.work.miner),
 			Verdict::Unproven => {}
 		}
+		Openable::<T>::remove(&audit.work.miner, id);
 		audit.phase = Phase::Concluded { verdict, at: now };
 		Audits::<T>::insert(id, audit);
 		Self::schedule(id, now.saturating_add(T::HistoryDepth::get()));

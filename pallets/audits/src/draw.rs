@@ -20,6 +20,7 @@ impl<T: Config> AuditsTrait<AccountIdOf<T>> for Pallet<T> {
 		let draw_at = Self::draw_block(now);
 		let task = work.task;
 		let phase = Phase::Scheduled { draw_at };
+		Openable::<T>::insert(&work.miner, id, ());
 		Audits::<T>::insert(
 			id,
 			Audit {
@@ -75,6 +76,7 @@ impl<T: Config> Pallet<T> {
 		}
 		let until = now.saturating_add(T::EscrowBlocks::get());
 		let task = audit.work.task;
+		Openable::<T>::remove(&audit.work.miner, id);
 		audit.phase = Phase::Escrowed { until };
 		Audits::<T>::insert(id, audit);
 		Self::schedule(id, until.saturating_add(1));
@@ -104,6 +106,9 @@ impl<T: Config> Pallet<T> {
 		if committee.is_empty() {
 			Self::conclude(now, id, audit, Verdict::Unproven);
 			return Self::draw_weight().saturating_add(T::WeightInfo::service_settle());
+		}
+		for member in &committee {
+			Seated::<T>::insert(member, id, ());
 		}
 		let until = now.saturating_add(Self::commit_blocks(work));
 		Self::deposit_event(Event::AuditDrawn {

@@ -12,11 +12,15 @@ impl<T: Config> Pallet<T> {
 	/// - Every audit is on the agenda at or before the end of its phase.
 	/// - Committees are not empty, hold nobody twice, and neither miner nor payer.
 	/// - Commitments and votes belong to members of a committee; votes follow commitments.
+	/// - [`Seated`] has the members of running rounds, [`Openable`] the miners whose work is neither
+	///   escrowed nor concluded, and neither has others.
 	/// - Probation counts stay within their bound, outputs in their slots.
 	pub(crate) fn check_invariants() -> Result<(), TryRuntimeError> {
 		let agenda: BTreeSet<(AuditId, BlockNumber)> = Agenda::<T>::iter()
 			.flat_map(|(block, _, page)| page.into_iter().map(move |id| (id, block)))
 			.collect();
+		let mut seated = BTreeSet::new();
+		let mut openable = BTreeSet::new();
 		for (id, audit) in Audits::<T>::iter() {
 			ensure!(id < NextAudit::<T>::get(), "audit with a future identifier");
 			let ends = match &audit.phase {
@@ -31,7 +35,26 @@ impl<T: Config> Pallet<T> {
 				"audit whose phase nobody will end"
 			);
 			Self::check_votes(id, &audit)?;
+			if let Phase::Committing { committee, .. } | Phase::Revealing { committee, .. } =
+				&audit.phase
+			{
+				seated.extend(committee.iter().map(|member| (member.clone(), id)));
+			}
+			if !matches!(
+				audit.phase,
+				Phase::Escrowed { .. } | Phase::Concluded { .. }
+			) {
+				openable.insert((audit.work.miner.clone(), id));
+			}
 		}
+		ensure!(
+			Seated::<T>::iter_keys().collect::<BTreeSet<_>>() == seated,
+			"a verifier's seats are not those of the committees"
+		);
+		ensure!(
+			Openable::<T>::iter_keys().collect::<BTreeSet<_>>() == openable,
+			"a miner's openings are not those of its audits"
+		);
 		for (id, _, _) in Commitments::<T>::iter() {
 			ensure!(
 				Audits::<T>::contains_key(id),

@@ -235,6 +235,30 @@ pub mod pallet {
 	pub type Audits<T: Config> =
 		StorageMap<_, Twox64Concat, AuditId, Audit<AccountIdOf<T>>, OptionQuery>;
 
+	/// The audits in whose running round a verifier has a seat: where it finds its duties again.
+	#[pallet::storage]
+	pub type Seated<T: Config> = StorageDoubleMap<
+		_,
+		Blake2_128Concat,
+		AccountIdOf<T>,
+		Twox64Concat,
+		AuditId,
+		(),
+		OptionQuery,
+	>;
+
+	/// The audits in which a miner may yet have to open its receipt.
+	#[pallet::storage]
+	pub type Openable<T: Config> = StorageDoubleMap<
+		_,
+		Blake2_128Concat,
+		AccountIdOf<T>,
+		Twox64Concat,
+		AuditId,
+		(),
+		OptionQuery,
+	>;
+
 	/// Commitments of the running round, by operator.
 	#[pallet::storage]
 	pub type Commitments<T: Config> = StorageDoubleMap<

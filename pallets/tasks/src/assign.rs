@@ -165,6 +165,7 @@ impl<T: Config> Pallet<T> {
 			window,
 		};
 		Tasks::<T>::insert(id, task);
+		Assigned::<T>::insert(&miner, id, ());
 		Self::schedule(Duty::Serve(id), due.saturating_add(1));
 		Self::deposit_event(Event::TaskAssigned {
 			task: id,
@@ -184,6 +185,7 @@ impl<T: Config> Pallet<T> {
 	) -> Weight {
 		let n_prompt = Self::task_prompt_tokens(id, &task);
 		T::Registry::release(&task.request.profile, &miner);
+		Assigned::<T>::remove(&miner, id);
 		Self::remove_unsettled(&miner, Self::worth(&task, &price, n_prompt));
 		let bond = T::Bonds::slashable(&miner, Role::Miner);
 		// Dropping the credit burns it.
@@ -224,16 +226,17 @@ impl<T: Config> Pallet<T> {
 	}
 
 	pub(crate) fn prune(id: TaskId) -> Weight {
-		let finished = |task: TaskOf<T>| {
+		let finished = |task: &TaskOf<T>| {
 			matches!(
 				task.status,
 				TaskStatus::Settled { .. } | TaskStatus::Refunded(_)
 			)
 		};
-		if Tasks::<T>::get(id).is_some_and(finished) {
+		if let Some(task) = Tasks::<T>::get(id).filter(finished) {
 			Tasks::<T>::remove(id);
 			Prompts::<T>::remove(id);
 			Receipts::<T>::remove(id);
+			Ordered::<T>::remove(&task.payer, task.request.user_nonce);
 		}
 		T::WeightInfo::service_prune()
 	}

@@ -49,7 +49,7 @@ fn submit<T: Config>(payer: T::AccountId, profile: Hash) -> Result<TaskId, Bench
 		SamplingParams::greedy(TOKENS),
 		MAX_FEE,
 		T::MaxPatience::get(),
-		0,
+		id,
 		Assurance::Always,
 	)?;
 	Ok(id)

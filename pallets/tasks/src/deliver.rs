@@ -77,12 +77,13 @@ impl<T: Config> Pallet<T> {
 			audit,
 		};
 		task.status = TaskStatus::Delivered {
-			miner,
+			miner: miner.clone(),
 			fee,
 			assigned_at: window.assigned_at,
 			audit,
 		};
 		Tasks::<T>::insert(id, task);
+		Assigned::<T>::remove(&miner, id);
 		Receipts::<T>::insert(id, receipt);
 		Missed::<T>::remove(id);
 		Self::deposit_event(event);

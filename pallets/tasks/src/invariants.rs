@@ -15,10 +15,14 @@ impl<T: Config> Pallet<T> {
 	/// - Every payer has exactly the escrow of its open tasks on hold.
 	/// - [`Unsettled`] is the sum over each miner's assigned and delivered tasks.
 	/// - Open tasks that wait for something are on the agenda; finished ones are there to be pruned.
+	/// - [`Assigned`] has the assigned tasks and no others; [`Ordered`] leads from each task's payer and
+	///   nonce to that task.
 	/// - Prompts, receipts, misses and failed payments belong to tasks in the right status.
 	pub(crate) fn check_invariants() -> Result<(), TryRuntimeError> {
 		let mut escrow = BTreeMap::<AccountIdOf<T>, Balance>::new();
 		let mut unsettled = BTreeMap::<AccountIdOf<T>, Balance>::new();
+		let mut assigned = BTreeSet::<(AccountIdOf<T>, TaskId)>::new();
+		let mut ordered = BTreeMap::<(AccountIdOf<T>, u64), TaskId>::new();
 		let (serve, prune) = Self::agenda_entries();
 		let add = |sums: &mut BTreeMap<_, Balance>, who: &AccountIdOf<T>, amount: Balance| {
 			let sum = sums.entry(who.clone()).or_default();
@@ -28,6 +32,8 @@ impl<T: Config> Pallet<T> {
 		for (id, task) in Tasks::<T>::iter() {
 			ensure!(id < NextTask::<T>::get(), "task with a future identifier");
 			Self::check_attachments(id, &task)?;
+			let twin = ordered.insert((task.payer.clone(), task.request.user_nonce), id);
+			ensure!(twin.is_none(), "two tasks of one payer with one nonce");
 			let held = escrow.entry(task.payer.clone()).or_default();
 			match &task.status {
 				TaskStatus::Queued => {
@@ -38,6 +44,7 @@ impl<T: Config> Pallet<T> {
 					*held = held.saturating_add(task.request.max_fee);
 					let n_prompt = Self::task_prompt_tokens(id, &task);
 					add(&mut unsettled, miner, Self::worth(&task, price, n_prompt));
+					assigned.insert((miner.clone(), id));
 					ensure!(serve.contains(&id), "assigned task without a deadline");
 				}
 				TaskStatus::Delivered { miner, fee, .. } => {
@@ -64,6 +71,18 @@ impl<T: Config> Pallet<T> {
 		unsettled.retain(|_, sum| *sum > 0);
 		let stored: BTreeMap<_, _> = Unsettled::<T>::iter().collect();
 		ensure!(stored == unsettled, "unsettled sums do not match the tasks");
+		let stored: BTreeSet<_> = Assigned::<T>::iter_keys().collect();
+		ensure!(
+			stored == assigned,
+			"a miner's work is not what it is assigned"
+		);
+		let stored: BTreeMap<_, _> = Ordered::<T>::iter()
+			.map(|(payer, nonce, id)| ((payer, nonce), id))
+			.collect();
+		ensure!(
+			stored == ordered,
+			"a payer's nonce does not lead to its task"
+		);
 		Ok(())
 	}
 

@@ -200,6 +200,30 @@ pub mod pallet {
 	pub type Tasks<T: Config> =
 		StorageMap<_, Twox64Concat, TaskId, Task<AccountIdOf<T>>, OptionQuery>;
 
+	/// The task of a payer's nonce, as long as the task: where a payer finds its order again.
+	#[pallet::storage]
+	pub type Ordered<T: Config> = StorageDoubleMap<
+		_,
+		Blake2_128Concat,
+		AccountIdOf<T>,
+		Twox64Concat,
+		u64,
+		TaskId,
+		OptionQuery,
+	>;
+
+	/// The tasks that a miner has to deliver: where it finds its work again.
+	#[pallet::storage]
+	pub type Assigned<T: Config> = StorageDoubleMap<
+		_,
+		Blake2_128Concat,
+		AccountIdOf<T>,
+		Twox64Concat,
+		TaskId,
+		(),
+		OptionQuery,
+	>;
+
 	/// Inline prompts, as long as their task.
 	#[pallet::storage]
 	pub type Prompts<T> = StorageMap<_, Twox64Concat, TaskId, InlinePrompt, OptionQuery>;
@@ -315,6 +339,9 @@ pub mod pallet {
 		PatienceTooShort,
 		/// The payer lacks `max_fee` in free balance.
 		InsufficientFunds,
+		/// The payer has a task with this `user_nonce`: this order is on chain already, or needs
+		/// another nonce.
+		NonceInUse,
 		/// No such task; finished ones are forgotten after a while.
 		TaskNotFound,
 		/// Only the payer may do this.
@@ -374,14 +401,15 @@ pub mod pallet {
 		/// ## Details
 		/// Holds `max_fee` plancks until the task is settled or refunded. `patience` is the number of
 		/// blocks after this one in which the result may arrive. `user_nonce` tells two otherwise
-		/// equal requests apart.
+		/// equal requests apart, and is free again when its task is forgotten: an order that was
+		/// submitted twice is taken once.
 		///
 		/// ## Errors
 		/// [`ProfileNotFound`](Error::ProfileNotFound), [`InvalidParams`](Error::InvalidParams),
 		/// [`InvalidPrompt`](Error::InvalidPrompt), [`ExceedsContext`](Error::ExceedsContext),
 		/// [`MaxFeeTooLow`](Error::MaxFeeTooLow), [`PatienceOutOfRange`](Error::PatienceOutOfRange),
 		/// [`PatienceTooShort`](Error::PatienceTooShort),
-		/// [`InsufficientFunds`](Error::InsufficientFunds).
+		/// [`InsufficientFunds`](Error::InsufficientFunds), [`NonceInUse`](Error::NonceInUse).
 		///
 		/// ## Events
 		/// [`TaskSubmitted`](Event::TaskSubmitted).

@@ -252,6 +252,8 @@ pub(crate) struct Order {
 	pub(crate) params: SamplingParams,
 	pub(crate) max_fee: Balance,
 	pub(crate) patience: BlockNumber,
+	/// One of its own for every order, if it is not said.
+	pub(crate) user_nonce: Option<u64>,
 	pub(crate) assurance: Assurance,
 }
 
@@ -265,6 +267,7 @@ pub(crate) fn order() -> Order {
 		params: SamplingParams::greedy(MAX_TOKENS),
 		max_fee: MAX_FEE,
 		patience: PATIENCE,
+		user_nonce: None,
 		assurance: Assurance::Sampled,
 	}
 }
@@ -286,7 +289,7 @@ impl Order {
 			self.params,
 			self.max_fee,
 			self.patience,
-			id,
+			self.user_nonce.unwrap_or(id),
 			self.assurance,
 		)?;
 		Ok(id)

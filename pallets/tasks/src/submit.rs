@@ -37,6 +37,11 @@ impl<T: Config> Pallet<T> {
 		ensure!(order.params.validate().is_ok(), Error::<T>::InvalidParams);
 		ensure!(order.max_fee >= T::MinFee::get(), Error::<T>::MaxFeeTooLow);
 
+		ensure!(
+			!Ordered::<T>::contains_key(&payer, order.user_nonce),
+			Error::<T>::NonceInUse
+		);
+
 		let (prompt, text) = match order.input {
 			TaskInput::Inline(text) => {
 				let readable = !text.is_empty() && core::str::from_utf8(&text).is_ok();
@@ -104,6 +109,7 @@ impl<T: Config> Pallet<T> {
 			expires_at,
 		};
 		Tasks::<T>::insert(id, task);
+		Ordered::<T>::insert(&payer, order.user_nonce, id);
 		Self::schedule(Duty::Serve(id), now);
 		Self::deposit_event(Event::TaskSubmitted {
 			task: id,

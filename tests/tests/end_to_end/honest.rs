@@ -60,7 +60,6 @@ fn requests(grid: &Grid, genesis: &Hash) -> Result<Vec<Request>> {
 				vary(&mut params, round)?;
 				let max_fee = grid.terms.reference_output;
 				let mut order = order(grid, &question, params, max_fee);
-				order.user_nonce = number as u64;
 				let sealed = if number % SEALED == SEALED - 1 {
 					let sealed = Sealed {
 						salt: [number as u8; 32],

@@ -140,6 +140,10 @@ const HINTS: &[(&str, &str)] = &[
 	),
 	("Tasks::InsufficientFunds", "send the payer some AIT"),
 	(
+		"Tasks::NonceInUse",
+		"the order is on chain already, or needs another nonce",
+	),
+	(
 		"Tasks::TaskNotFound",
 		"the task does not exist, or was forgotten",
 	),

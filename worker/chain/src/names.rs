@@ -34,10 +34,14 @@ pub(crate) mod entry {
 	pub(crate) const VERIFIERS: &str = "Verifiers";
 
 	pub(crate) const TASKS: &str = "Tasks";
+	pub(crate) const ORDERED: &str = "Ordered";
+	pub(crate) const ASSIGNED: &str = "Assigned";
 	pub(crate) const PROMPTS: &str = "Prompts";
 	pub(crate) const RECEIPTS: &str = "Receipts";
 
 	pub(crate) const AUDITS: &str = "Audits";
+	pub(crate) const SEATED: &str = "Seated";
+	pub(crate) const OPENABLE: &str = "Openable";
 	pub(crate) const COMMITMENTS: &str = "Commitments";
 	pub(crate) const VOTES: &str = "Votes";
 

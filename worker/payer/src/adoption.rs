@@ -2,7 +2,7 @@
 
 use infergrid_primitives::TaskId;
 use std::{
-	collections::HashMap,
+	collections::{HashMap, HashSet},
 	sync::{Mutex, MutexGuard, PoisonError},
 };
 use tokio::sync::watch;
@@ -25,6 +25,11 @@ impl Adoption {
 	/// Whether nobody waits.
 	pub(crate) fn is_empty(&self) -> bool {
 		self.lock().is_empty()
+	}
+
+	/// The orders that somebody waits for.
+	pub(crate) fn awaited(&self) -> HashSet<u64> {
+		self.lock().keys().copied().collect()
 	}
 
 	/// The order `nonce` has become `task`.

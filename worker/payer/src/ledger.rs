@@ -222,11 +222,7 @@ impl Ledger for Node {
 
 	async fn find(&self, nonce: u64) -> Result<Option<TaskId>, ReadError> {
 		let payer = self.submitter.account();
-		let tasks = self.chain().latest().await?.tasks().await?;
-		let found = tasks
-			.into_iter()
-			.find(|(_, task)| task.payer == payer && task.request.user_nonce == nonce);
-		Ok(found.map(|(id, _)| id))
+		self.chain().latest().await?.ordered(&payer, nonce).await
 	}
 
 	async fn cancel(&self, task: TaskId) -> Result<Balance, SubmitError> {

@@ -246,8 +246,13 @@ impl Payer {
 			Step::Rescan(view) => {
 				let now = view.block().number;
 				over.get_or_insert(now.saturating_add(MORTALITY + 1));
-				if !unplaced.is_empty() || !self.shared.adoption.is_empty() {
-					for (id, task) in persist(|| view.tasks()).await? {
+				let mut awaited = self.shared.adoption.awaited();
+				awaited.extend(unplaced.keys());
+				for nonce in awaited {
+					let found = persist(|| view.ordered(&self.account(), nonce)).await?;
+					if let Some(id) = found
+						&& let Some(task) = persist(|| view.task(id)).await?
+					{
 						self.adopt(unplaced, id, task).await?;
 					}
 				}

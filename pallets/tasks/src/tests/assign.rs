@@ -39,6 +39,29 @@ fn a_task_is_assigned_in_the_next_block() {
 }
 
 #[test]
+fn a_miner_finds_its_work_until_it_delivers_or_misses() {
+	run(1, || {
+		let work = || Assigned::<Test>::iter_key_prefix(&MINERS[0]).collect::<Vec<_>>();
+		let delivered = submitted();
+		let missed = submitted();
+		assert!(work().is_empty());
+		run_on(1);
+		let mut both = work();
+		both.sort_unstable();
+		assert_eq!(both, [delivered, missed]);
+		let good = receipt(delivered, &MINERS[0], MAX_TOKENS);
+		assert_ok!(hand_in(delivered, &MINERS[0], good));
+		assert_eq!(work(), [missed]);
+		let TaskStatus::Assigned { window, .. } = status(missed) else {
+			panic!("assigned")
+		};
+		infergrid_mock_market::Offers::remove(profile_id(), &MINERS[0]);
+		run_on(window.due + 1 - System::block_number());
+		assert!(work().is_empty());
+	});
+}
+
+#[test]
 fn the_window_grows_with_the_tokens() {
 	run(1, || {
 		market::offer(profile_id(), &MINERS[0], PRICE, 100);

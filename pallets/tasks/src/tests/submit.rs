@@ -63,6 +63,34 @@ fn equal_orders_are_two_requests() {
 }
 
 #[test]
+fn an_order_that_is_submitted_twice_is_taken_once() {
+	run(0, || {
+		let order = || Order {
+			user_nonce: Some(77),
+			..order()
+		};
+		let task = order().submit(&PAYER).expect("taken");
+		assert_eq!(Ordered::<Test>::get(PAYER, 77), Some(task));
+		assert_eq!(
+			order().submit(&PAYER),
+			Err(Error::<Test>::NonceInUse.into())
+		);
+		assert_eq!(held(&PAYER), MAX_FEE);
+		// Somebody else's nonces are others.
+		assert_ok!(order().submit(&CREATOR));
+
+		assert_ok!(TasksPallet::cancel(RuntimeOrigin::signed(PAYER), task));
+		assert_eq!(
+			order().submit(&PAYER),
+			Err(Error::<Test>::NonceInUse.into())
+		);
+		run_on(HISTORY);
+		assert_eq!(Ordered::<Test>::get(PAYER, 77), None);
+		assert_ok!(order().submit(&PAYER));
+	});
+}
+
+#[test]
 fn the_payer_can_call_a_waiting_task_off() {
 	run(0, || {
 		let task = submitted();

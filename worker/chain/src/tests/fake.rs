@@ -46,6 +46,8 @@ pub(super) struct State {
 	pub(super) submitted: Vec<Vec<u8>>,
 	/// Questions by method, for which the connection breaks so many times.
 	pub(super) failures: BTreeMap<&'static str, u32>,
+	/// Values of the storage that were read.
+	pub(super) reads: usize,
 }
 
 pub(super) struct FakeNode {
@@ -183,6 +185,7 @@ impl FakeNode {
 			}
 			"state_getStorage" => {
 				let number = known(&state, hash(params.get(1)))?;
+				state.reads += 1;
 				let value = state.blocks[number as usize]
 					.storage
 					.get(&unhex(&params[0]));
@@ -207,6 +210,7 @@ impl FakeNode {
 			}
 			"state_queryStorageAt" => {
 				let number = known(&state, hash(params.get(1)))?;
+				state.reads += params[0].as_array().unwrap().len();
 				let storage = &state.blocks[number as usize].storage;
 				let changes: Vec<_> = params[0]
 					.as_array()

@@ -69,7 +69,54 @@ async fn a_record_is_named_by_its_number() {
 	let view = chain.latest().await.unwrap();
 	let error = view.task(77).await.unwrap_err().to_string();
 	assert!(error.contains("Tasks.Tasks holds a record, 77"), "{error}");
-	assert!(view.tasks().await.unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_starts_reads_its_own_work_and_no_other() {
+	let node = FakeNode::new(3);
+	let chain = node.chain().await;
+	let view = chain.latest().await.unwrap();
+	let me = [5u8; 32];
+	let work = |miner: [u8; 32]| (1u64, [3u8; 32], miner, [1u8; 32], 1u128, 61u32, false);
+	let number = node.build(|block| {
+		for id in 0..300u64 {
+			let mine = id == 7 || id == 8;
+			let (miner, verifier) = if mine { (me, me) } else { ([6; 32], [9; 32]) };
+			let phase = (1u8, 0u8, [4u8; 32], vec![verifier], 60u32);
+			let audit = (work(miner), 20u32, phase).encode();
+			let mut put = |key, value| drop(block.storage.insert(key, value));
+			put(view.key_of("Audits", "Audits", (id,)), audit);
+			put(view.key_of("Audits", "Seated", (verifier, id)), Vec::new());
+			put(view.key_of("Audits", "Openable", (miner, id)), Vec::new());
+			put(
+				view.key_of("Tasks", "Ordered", ([1u8; 32], 1_000 + id)),
+				id.encode(),
+			);
+		}
+		// The index of the chain names a task that nobody can read.
+		let key = view.key_of("Tasks", "Assigned", (me, 7u64));
+		block.storage.insert(key, Vec::new());
+		let key = view.key_of("Tasks", "Tasks", (7u64,));
+		block.storage.insert(key, vec![0xff]);
+	});
+	node.finalize(number);
+	chain
+		.reach(number, std::time::Duration::from_secs(9))
+		.await
+		.unwrap();
+	let view = chain.latest().await.unwrap();
+	let before = node.state().reads;
+	let duties = view.duties(&me).await.unwrap();
+	assert_eq!(
+		duties.iter().map(|duty| duty.audit).collect::<Vec<_>>(),
+		[7, 8]
+	);
+	assert_eq!(view.openable(&me).await.unwrap().len(), 2);
+	assert_eq!(view.assigned_to(&me).await.unwrap(), []);
+	assert_eq!(view.ordered(&[1; 32], 1_299).await.unwrap(), Some(299));
+	assert_eq!(view.ordered(&[2; 32], 1_299).await.unwrap(), None);
+	let reads = node.state().reads - before;
+	assert!(reads <= 16, "{reads} values were read");
 }
 
 fn audit(phase: Phase) -> Audit {
@@ -151,6 +198,14 @@ async fn a_revealed_vote_is_owed_no_more_and_a_scheduled_audit_names_its_last_bl
 		}
 		let key = view.key_of("Audits", "Votes", (4u64, verifier));
 		block.storage.insert(key, vote.encode());
+		for id in 1..=5u64 {
+			let key = view.key_of("Audits", "Openable", ([7u8; 32], id));
+			block.storage.insert(key, Vec::new());
+		}
+		for id in 2..=5u64 {
+			let key = view.key_of("Audits", "Seated", (verifier, id));
+			block.storage.insert(key, Vec::new());
+		}
 	});
 	node.finalize(number);
 	chain

@@ -4,9 +4,9 @@ use super::View;
 use crate::{
 	error::ReadError,
 	names::{constant, entry, pallet},
-	records::{Audit, AuditRules, Duty, Model, Offer, Phase, Plain, Task, TaskRules, TaskStatus},
+	records::{Audit, AuditRules, Duty, Model, Offer, Phase, Plain, Record, Task, TaskRules},
 };
-use futures::{StreamExt, stream};
+use futures::{StreamExt, TryStreamExt, stream};
 use infergrid_primitives::{
 	AccountBytes, AuditId, Balance, BlockNumber, Hash, TaskId, audit::Vote, market::Role,
 	model::Profile, request::Receipt,
@@ -33,9 +33,14 @@ impl View {
 		})
 	}
 
-	/// Every task that is not pruned.
-	pub async fn tasks(&self) -> Result<Vec<(TaskId, Task)>, ReadError> {
-		self.all(pallet::TASKS, entry::TASKS).await
+	/// The task that `payer`'s order `nonce` has become, until it is pruned.
+	pub async fn ordered(
+		&self,
+		payer: &AccountBytes,
+		nonce: u64,
+	) -> Result<Option<TaskId>, ReadError> {
+		self.plain(pallet::TASKS, entry::ORDERED, (*payer, nonce))
+			.await
 	}
 
 	/// The tasks that `miner` has to deliver.
@@ -43,11 +48,8 @@ impl View {
 		&self,
 		miner: &AccountBytes,
 	) -> Result<Vec<(TaskId, Task)>, ReadError> {
-		let mut tasks = self.tasks().await?;
-		tasks.retain(|(_, task)| {
-			matches!(&task.status, TaskStatus::Assigned { miner: assigned, .. } if assigned == miner)
-		});
-		Ok(tasks)
+		self.named_for(miner, (pallet::TASKS, entry::ASSIGNED), entry::TASKS)
+			.await
 	}
 
 	/// The text of an inline prompt.
@@ -198,9 +200,45 @@ impl View {
 		self.get(pallet::AUDITS, entry::AUDITS, (audit,)).await
 	}
 
-	/// Every audit that is not pruned.
-	pub async fn audits(&self) -> Result<Vec<(AuditId, Audit)>, ReadError> {
-		self.all(pallet::AUDITS, entry::AUDITS).await
+	/// The audits in whose running round `verifier` has a seat.
+	async fn seats(&self, verifier: &AccountBytes) -> Result<Vec<(AuditId, Audit)>, ReadError> {
+		self.named_for(verifier, (pallet::AUDITS, entry::SEATED), entry::AUDITS)
+			.await
+	}
+
+	/// The audits in which `miner` may yet have to open its receipt.
+	pub async fn openable(&self, miner: &AccountBytes) -> Result<Vec<(AuditId, Audit)>, ReadError> {
+		self.named_for(miner, (pallet::AUDITS, entry::OPENABLE), entry::AUDITS)
+			.await
+	}
+
+	/// The records that an index of a pallet names for `who`.
+	async fn named_for<R: Record>(
+		&self,
+		who: &AccountBytes,
+		(pallet, index): (&'static str, &'static str),
+		records: &'static str,
+	) -> Result<Vec<(u64, R)>, ReadError> {
+		let named = self
+			.list::<(AccountBytes, u64), _, Plain<()>>(pallet, index, (*who,))
+			.await?;
+		let found = stream::iter(named)
+			.map(async |((_, id), _)| {
+				let record = self.get(pallet, records, (id,)).await;
+				match record {
+					// As in a list: what this version cannot read does not hide the others.
+					Err(error @ ReadError::Undecodable { .. }) => {
+						tracing::error!(%error, "left out");
+						Ok(None)
+					}
+					record => Ok(record?.map(|record| (id, record))),
+				}
+			})
+			.buffered(READS);
+		found
+			.try_filter_map(async |named| Ok(named))
+			.try_collect()
+			.await
 	}
 
 	/// The last block in which an opening can be asked for in `audit`, whatever its committees find;
@@ -224,7 +262,7 @@ impl View {
 		verifier: &AccountBytes,
 	) -> Result<Vec<(AuditId, Hash, BlockNumber)>, ReadError> {
 		let mut owed = Vec::new();
-		for (id, audit) in self.audits().await? {
+		for (id, audit) in self.seats(verifier).await? {
 			let until = match &audit.phase {
 				Phase::Committing {
 					committee, until, ..
@@ -247,7 +285,7 @@ impl View {
 
 	/// The running audits on whose committee `verifier` sits.
 	pub async fn duties(&self, verifier: &AccountBytes) -> Result<Vec<Duty>, ReadError> {
-		let audits = self.audits().await?;
+		let audits = self.seats(verifier).await?;
 		Ok(audits
 			.into_iter()
 			.filter_map(|(id, audit)| match &audit.phase {

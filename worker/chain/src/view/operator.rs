@@ -73,10 +73,8 @@ impl View {
 				owed.deliveries.push((id, window.due));
 			}
 		}
-		for (_, audit) in self.audits().await? {
-			if audit.work.miner == *operator
-				&& let Some(until) = self.last_opening(&audit).await?
-			{
+		for (_, audit) in self.openable(operator).await? {
+			if let Some(until) = self.last_opening(&audit).await? {
 				owed.openings.push((audit.work.task, until));
 			}
 		}
