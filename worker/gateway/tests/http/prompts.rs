@@ -159,6 +159,16 @@ async fn a_failure_names_the_receipts_of_the_others() {
 	app.idle().await;
 }
 
+#[tokio::test]
+async fn what_is_delivered_is_not_to_be_paid_again() {
+	let app = App::new();
+	for prompts in [["abc", "!busy"], ["!late", "abc"]] {
+		let reply = app.complete(json!(prompts), json!({})).await;
+		assert_eq!(reply.header("x-should-retry"), "false", "{prompts:?}");
+		assert_eq!(reply.header("retry-after"), "", "{prompts:?}");
+	}
+}
+
 /// Where nothing is paid and nothing on hold, all of it can be asked again, once the last has room.
 #[tokio::test]
 async fn a_request_of_which_nothing_is_paid_may_be_sent_again() {
