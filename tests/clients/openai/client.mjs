@@ -187,6 +187,23 @@ const cases = {
     return { text };
   },
 
+  // Several prompts: a choice for each, whole and streamed.
+  async completions(client, model) {
+    const request = { model, prompt: [prompt, "What is Infergrid?"], max_tokens: 8, temperature: 0 };
+    const { data, response } = await client.completions.create(request).withResponse();
+    const texts = data.choices.map((choice) => choice.text);
+    check(data.choices.every((choice, i) => choice.index === i) && texts.length === 2, "not in order");
+    const headers = response.headers.get("x-infergrid-receipt").split(", ");
+    const extensions = data.infergrid.choices.entries();
+    for (const [i, extension] of extensions) await checkReceipt(client, extension, headers[i]);
+    const streamed = ["", ""];
+    for await (const chunk of await client.completions.create({ ...request, stream: true })) {
+      for (const choice of chunk.choices) streamed[choice.index] += choice.text;
+    }
+    check(`${streamed}` === `${texts}`, `${texts} whole and ${streamed} streamed`);
+    return { texts, usage: checkUsage(data.usage) };
+  },
+
   unknown_model(client) {
     return expectError(OpenAI.NotFoundError, 404, "model_not_found", "model", () =>
       client.chat.completions.create({ model: "no-such-model", messages }),

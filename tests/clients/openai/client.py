@@ -31,6 +31,10 @@ def check_receipt(client, answer, header):
     """The extension field names the receipt, and the gateway knows it."""
     extension = (answer.model_extra or {}).get("infergrid")
     check(isinstance(extension, dict), "no infergrid field")
+    return check_extension(client, extension, header)
+
+
+def check_extension(client, extension, header):
     receipt = extension.get("receipt_id")
     check(receipt and receipt == header, f"receipt {receipt} is not that of the header {header}")
     for field in ("task", "miner", "request_id", "status"):
@@ -162,6 +166,40 @@ def completion_stream(client, model):
     return {"text": "".join(chunk.choices[0].text for chunk in chunks)}
 
 
+def completions(client, model):
+    """Several prompts, whole and streamed: a choice for each, with the text that it has alone."""
+    prompts = [PROMPT, "What is Infergrid?", PROMPT.upper()]
+    settings = {"model": model, "max_tokens": 8, "temperature": 0}
+    alone = client.completions.create(prompt=prompts[1], **settings)
+    raw = client.completions.with_raw_response.create(prompt=prompts, **settings)
+    answer = raw.parse()
+    indices = [choice.index for choice in answer.choices]
+    check(indices == [0, 1, 2], f"choices {indices}")
+    texts = [choice.text for choice in answer.choices]
+    check(texts[1] == alone.choices[0].text, f"{texts[1]!r} instead of {alone.choices[0].text!r}")
+    extensions = answer.model_extra["infergrid"]["choices"]
+    headers = raw.headers["x-infergrid-receipt"].split(", ")
+    check(len(extensions) == len(headers) == 3, f"receipts {headers}")
+    receipts = [check_extension(client, *pair) for pair in zip(extensions, headers)]
+    check(extensions[1]["n_prompt"] == alone.usage.prompt_tokens, "the receipt of another prompt")
+    for field, count in (("n_prompt", "prompt_tokens"), ("n_out", "completion_tokens")):
+        total = sum(extension[field] for extension in extensions)
+        check(getattr(answer.usage, count) == total, f"{count} is not the sum")
+
+    streamed, finishes, usage = ["", "", ""], [None] * 3, None
+    options = {"stream": True, "stream_options": {"include_usage": True}}
+    for chunk in client.completions.create(prompt=prompts, **settings, **options):
+        for choice in chunk.choices:
+            check(finishes[choice.index] is None, "a choice after its finish")
+            streamed[choice.index] += choice.text
+            finishes[choice.index] = choice.finish_reason
+        usage = chunk.usage
+    check(streamed == texts, f"{texts} whole and {streamed} streamed")
+    check(all(finish in ("stop", "length") for finish in finishes), f"finish_reasons {finishes}")
+    check(usage == answer.usage, f"usage {usage}")
+    return {"texts": texts, "usage": check_usage(answer.usage), "receipts": receipts}
+
+
 def refused(error_type, status, code, param, call):
     """Checks that `call` raises the SDK's own error with the gateway's fields."""
     error = expect(error_type, call)
@@ -202,6 +240,11 @@ def too_long(client, model):
     return refused(openai.BadRequestError, 400, "context_length_exceeded", "messages", call)
 
 
+def too_many_prompts(client, model):
+    call = lambda: client.completions.create(model=model, prompt=[PROMPT] * 33)
+    return refused(openai.BadRequestError, 400, "invalid_value", "prompt", call)
+
+
 def bad_key(client, _):
     stranger = client.with_options(api_key="not-the-key")
     return refused(openai.AuthenticationError, 401, "invalid_api_key", None, stranger.models.list)
@@ -216,11 +259,13 @@ CASES = [
     stream_helper,
     completion,
     completion_stream,
+    completions,
     unknown_model,
     unknown_model_stream,
     bad_value,
     unsupported_parameter,
     too_long,
+    too_many_prompts,
 ]
 
 

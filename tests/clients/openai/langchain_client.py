@@ -111,6 +111,14 @@ def completion():
     return {"text": text}
 
 
+def completions():
+    """A batch is one request with several prompts."""
+    model = OpenAI(**settings(max_tokens=8))
+    texts = model.batch([PROMPT, "What is Infergrid?"])
+    check(texts[0] == model.invoke(PROMPT), f"{texts[0]!r} is another prompt's")
+    return {"texts": texts}
+
+
 def max_tokens():
     message = chat(max_tokens=3).invoke(PROMPT)
     check(message.usage_metadata["output_tokens"] == 3, f"{message.usage_metadata}")
@@ -189,6 +197,7 @@ CASES = [
     chain,
     conversation,
     completion,
+    completions,
     max_tokens,
     stop,
     too_long,

@@ -92,19 +92,30 @@ def asynchronous():
     return {"text": text}
 
 
-def text_completion():
-    answer = litellm.text_completion(
+def continue_text(prompt):
+    return litellm.text_completion(
         model=f"text-completion-openai/{MODEL}",
         api_base=BASE_URL,
         api_key=KEY or "none",
-        prompt=PROMPT,
+        prompt=prompt,
         max_tokens=8,
         temperature=0,
         max_retries=0,
     )
+
+
+def text_completion():
+    answer = continue_text(PROMPT)
     check(answer.object == "text_completion", f"object {answer.object}")
     check(answer.usage.completion_tokens <= 8, "more tokens than allowed")
     return {"text": answer.choices[0].text, "usage": check_usage(answer.usage)}
+
+
+def text_completions():
+    answer = continue_text([PROMPT, "What is Infergrid?"])
+    indices = [choice.index for choice in answer.choices]
+    check(indices == [0, 1], f"choices {indices}")
+    return {"texts": [choice.text for choice in answer.choices], "usage": check_usage(answer.usage)}
 
 
 def max_tokens():
@@ -193,6 +204,7 @@ CASES = [
     stream,
     asynchronous,
     text_completion,
+    text_completions,
     max_tokens,
     stop,
     too_long,

@@ -63,7 +63,29 @@ impl Market for LocalMarket {
 		Ok(vec![self.model.clone()])
 	}
 
-	async fn order(&self, order: Order) -> Result<OrderStream, OrderError> {
+	async fn order(&self, orders: Vec<Order>) -> Result<Vec<OrderStream>, OrderError> {
+		Ok(orders.into_iter().map(|order| self.begin(order)).collect())
+	}
+
+	async fn answer(&self, _: &Hash) -> Result<Option<KeptAnswer>, MarketError> {
+		Ok(None)
+	}
+
+	async fn health(&self) -> Health {
+		Health {
+			finality_age: None,
+			funds: None,
+			problems: Vec::new(),
+		}
+	}
+
+	async fn receipt(&self, _: &Hash) -> Result<Option<ReceiptProgress>, MarketError> {
+		Ok(None)
+	}
+}
+
+impl LocalMarket {
+	fn begin(&self, order: Order) -> OrderStream {
 		let (events, receiver) = mpsc::channel(256);
 		let engine = self.engine.clone();
 		self.orders.spawn(async move {
@@ -108,23 +130,7 @@ impl Market for LocalMarket {
 			};
 			let _ = events.send(end).await;
 		});
-		Ok(ReceiverStream::new(receiver).boxed())
-	}
-
-	async fn answer(&self, _: &Hash) -> Result<Option<KeptAnswer>, MarketError> {
-		Ok(None)
-	}
-
-	async fn health(&self) -> Health {
-		Health {
-			finality_age: None,
-			funds: None,
-			problems: Vec::new(),
-		}
-	}
-
-	async fn receipt(&self, _: &Hash) -> Result<Option<ReceiptProgress>, MarketError> {
-		Ok(None)
+		ReceiverStream::new(receiver).boxed()
 	}
 }
 

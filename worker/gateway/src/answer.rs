@@ -1,34 +1,35 @@
 //! One answer from its order to its receipt.
 
 use crate::{
+	asked::Ask,
+	complete::Complete,
 	errors::ApiError,
-	market::{Delivery, Market, Model, Order, OrderError, OrderEvent, OrderStream, Placement},
-	metrics::{AnswerTimer, GatewayMetrics, Outcome},
+	gateway::Gateway,
+	market::{Delivery, Model, Order, OrderError, OrderEvent, OrderStream, Placement},
+	metrics::{AnswerTimer, Outcome},
 	places::Place,
 	stop::StopCutter,
 };
-use futures::StreamExt;
+use futures::{StreamExt, future::join_all};
 use infergrid_checkpoint::{TextStream, Tokenizer, TokenizerError};
-use infergrid_primitives::{TokenId, request::Finish};
-use std::{
-	sync::Arc,
-	time::{Duration, Instant},
-};
+use infergrid_primitives::TokenId;
+use std::{sync::Arc, time::Instant};
 use tokio::time::timeout_at;
 
 /// An answer that is paid for. Dropping it only stops listening.
 pub(crate) struct Answer {
-	pub(crate) placement: Placement,
+	gateway: Arc<Gateway>,
+	ask: Ask,
+	placement: Placement,
 	model: Arc<Model>,
 	events: OrderStream,
 	text: TextStream,
 	cutter: StopCutter,
-	stops: Vec<String>,
 	/// When the client is kept waiting no longer.
 	deadline: Instant,
 	timer: AnswerTimer,
 	/// The place among the answers in progress.
-	_permit: Place,
+	_place: Place,
 }
 
 /// The next part of an answer.
@@ -38,47 +39,81 @@ pub(crate) enum Piece {
 	Text(String),
 	/// Everything so far is void: another miner begins anew.
 	Restart,
-	/// The rest of the text, often empty, and the receipt. Nothing comes after it.
-	End {
-		tail: String,
-		delivery: Box<Delivery>,
-	},
+	/// The answer is complete. Nothing comes after it.
+	End(Complete),
 }
 
 impl Answer {
-	/// Orders an answer and waits until it is paid for.
+	/// Orders answers of `model`, all of them or none, and waits until each is paid for or has failed.
+	/// `ask` is what they have in common.
 	pub(crate) async fn begin(
-		market: &dyn Market,
-		order: Order,
-		stops: Vec<String>,
-		permit: Place,
-		(limit, metrics): (Duration, &GatewayMetrics),
-	) -> Result<Self, ApiError> {
-		let timer = metrics.answer();
-		let model = order.model.clone();
-		let text = tokenizer(&model)?.stream();
-		let deadline = Instant::now() + limit;
-		let placed = async {
-			let mut events = market.order(order).await?;
-			match events.next().await {
-				Some(OrderEvent::Placed(placement)) => Ok((events, placement)),
-				Some(OrderEvent::Failed(error)) => Err(error),
-				_ => Err(OrderError::Uncertain),
+		gateway: &Arc<Gateway>,
+		model: &Arc<Model>,
+		orders: Vec<Order>,
+		ask: &Ask,
+		places: Vec<Place>,
+	) -> Result<Vec<Result<Self, ApiError>>, ApiError> {
+		// Nothing is ordered whose text could not be told.
+		tokenizer(model)?;
+		let deadline = Instant::now() + gateway.settings.answer_timeout;
+		let timers: Vec<_> = orders
+			.iter()
+			.map(|_| gateway.settings.metrics.answer())
+			.collect();
+		let ordered = timeout_at(deadline.into(), gateway.market.order(orders)).await;
+		let ordered = ordered.unwrap_or(Err(OrderError::Uncertain))?;
+		let answers = ordered.into_iter().zip(timers).zip(places).enumerate();
+		let placed = answers.map(|(index, ((mut events, timer), place))| async move {
+			let placed = timeout_at(deadline.into(), events.next()).await;
+			let placement = match placed {
+				Ok(Some(OrderEvent::Placed(placement))) => placement,
+				Ok(Some(OrderEvent::Failed(error))) => return Err(error.into()),
+				_ => return Err(OrderError::Uncertain.into()),
+			};
+			let ask = Ask {
+				index,
+				..ask.clone()
+			};
+			gateway.asked.note(placement.request_id, ask.clone());
+			Ok(Self {
+				gateway: gateway.clone(),
+				placement,
+				model: model.clone(),
+				events,
+				text: tokenizer(model)?.stream(),
+				cutter: StopCutter::new(ask.stops.clone()),
+				ask,
+				deadline,
+				timer,
+				_place: place,
+			})
+		});
+		Ok(join_all(placed).await)
+	}
+
+	/// Which of its request's prompts it answers.
+	pub(crate) fn index(&self) -> usize {
+		self.ask.index
+	}
+
+	/// The request under which its receipt is found.
+	pub(crate) fn request_id(&self) -> infergrid_primitives::Hash {
+		self.placement.request_id
+	}
+
+	/// The whole answer.
+	pub(crate) async fn whole(mut self) -> Result<Complete, ApiError> {
+		let mut text = String::new();
+		loop {
+			match self.next().await? {
+				Piece::Text(more) => text.push_str(&more),
+				Piece::Restart => text.clear(),
+				Piece::End(mut complete) => {
+					complete.text.insert_str(0, &text);
+					return Ok(complete);
+				}
 			}
-		};
-		let placed = timeout_at(deadline.into(), placed).await;
-		let (events, placement) = placed.unwrap_or(Err(OrderError::Uncertain))?;
-		Ok(Self {
-			placement,
-			model,
-			events,
-			text,
-			cutter: StopCutter::new(stops.clone()),
-			stops,
-			deadline,
-			timer,
-			_permit: permit,
-		})
+		}
 	}
 
 	/// The next part. Not to be called again after the end or an error.
@@ -86,13 +121,14 @@ impl Answer {
 		let piece = self.piece().await;
 		match &piece {
 			Ok(Piece::Text(_)) => self.timer.first_token(),
-			Ok(Piece::End { delivery, .. }) => {
-				self.timer.end(Outcome::Done, Some(&delivery.receipt));
+			Ok(Piece::End(complete)) => {
+				let receipt = &complete.delivery.receipt;
+				self.timer.end(Outcome::Done, Some(receipt));
 			}
 			Err(_) => self.timer.end(Outcome::Failed, None),
 			Ok(Piece::Restart) => {}
 		}
-		piece
+		piece.map_err(|error| error.placed(&self.placement.request_id))
 	}
 
 	async fn piece(&mut self) -> Result<Piece, ApiError> {
@@ -104,12 +140,16 @@ impl Answer {
 				Ok(Some(event)) => event,
 			};
 			match event {
-				OrderEvent::Placed(placement) | OrderEvent::Assigned(placement) => {
+				// A higher price, under which the answer has another receipt.
+				OrderEvent::Placed(placement) => {
+					let asked = &self.gateway.asked;
+					asked.note(placement.request_id, self.ask.clone());
 					self.placement = placement;
 				}
+				OrderEvent::Assigned(placement) => self.placement = placement,
 				OrderEvent::Restarted => {
 					self.text = tokenizer(&self.model)?.stream();
-					self.cutter = StopCutter::new(self.stops.clone());
+					self.cutter = StopCutter::new(self.ask.stops.clone());
 					return Ok(Piece::Restart);
 				}
 				OrderEvent::Tokens(ids) => {
@@ -119,9 +159,7 @@ impl Answer {
 					}
 				}
 				OrderEvent::Done(delivery) => return self.end(delivery),
-				OrderEvent::Failed(error) => {
-					return Err(ApiError::from(error).placed(&self.placement.request_id));
-				}
+				OrderEvent::Failed(error) => return Err(error.into()),
 			}
 		}
 	}
@@ -145,21 +183,18 @@ impl Answer {
 
 	fn end(&mut self, delivery: Box<Delivery>) -> Result<Piece, ApiError> {
 		let fresh = tokenizer(&self.model)?.stream();
-		let text = std::mem::replace(&mut self.text, fresh)
+		let rest = std::mem::replace(&mut self.text, fresh)
 			.finish()
 			.map_err(undecodable)?;
 		let mut cutter = std::mem::replace(&mut self.cutter, StopCutter::new(Vec::new()));
-		let mut tail = cutter.push(&text);
-		tail.push_str(&cutter.finish());
-		Ok(Piece::End { tail, delivery })
-	}
-}
-
-/// OpenAI's word for why an answer ended.
-pub(crate) fn finish_reason(finish: Finish) -> &'static str {
-	match finish {
-		Finish::EndOfSequence | Finish::StopString => "stop",
-		Finish::Length => "length",
+		let mut text = cutter.push(&rest);
+		text.push_str(&cutter.finish());
+		Ok(Piece::End(Complete {
+			index: self.ask.index,
+			text,
+			placement: self.placement.clone(),
+			delivery,
+		}))
 	}
 }
 

@@ -3,7 +3,7 @@
 //! A request's identifier can be computed from what stands on chain, so that knowing it opens nothing:
 //! where there are keys, an answer is handed out again to the key that asked for it, and to no other.
 
-use crate::stream::Meta;
+use crate::shape::Meta;
 use infergrid_primitives::Hash;
 use std::{
 	collections::{HashMap, VecDeque},
@@ -20,6 +20,8 @@ pub(crate) struct Ask {
 	pub(crate) meta: Meta,
 	/// Whether it is the answer of a chat, or a continuation of a text.
 	pub(crate) chat: bool,
+	/// Which of its request's prompts it answers.
+	pub(crate) index: usize,
 	/// Before which of these it ends.
 	pub(crate) stops: Vec<String>,
 	/// Hash of the key that asked.

@@ -3,7 +3,7 @@
 use crate::{
 	errors::{ApiError, Kind},
 	params::{Common, is_empty},
-	stream::Shape,
+	shape::Shape,
 	validate::{Fields, invalid, missing, wrong_type},
 };
 use infergrid_checkpoint::ChatMessage;
@@ -177,25 +177,25 @@ impl Shape for Chat {
 	const WHOLE: &'static str = "chat.completion";
 	const CHUNK: &'static str = "chat.completion.chunk";
 
-	fn whole(text: &str, finish: &str) -> Value {
+	fn whole(index: usize, text: &str, finish: &str) -> Value {
 		json!({
-			"index": 0,
+			"index": index,
 			"message": {"role": "assistant", "content": text, "refusal": null},
 			"logprobs": null,
 			"finish_reason": finish,
 		})
 	}
 
-	fn opening() -> Option<Value> {
+	fn opening(index: usize) -> Option<Value> {
 		let delta = json!({"role": "assistant", "content": "", "refusal": null});
-		Some(json!({"index": 0, "delta": delta, "logprobs": null, "finish_reason": null}))
+		Some(json!({"index": index, "delta": delta, "logprobs": null, "finish_reason": null}))
 	}
 
-	fn delta(text: &str) -> Value {
-		json!({"index": 0, "delta": {"content": text}, "logprobs": null, "finish_reason": null})
+	fn delta(index: usize, text: &str) -> Value {
+		json!({"index": index, "delta": {"content": text}, "logprobs": null, "finish_reason": null})
 	}
 
-	fn closing(finish: &str) -> Value {
-		json!({"index": 0, "delta": {}, "logprobs": null, "finish_reason": finish})
+	fn closing(index: usize, finish: &str) -> Value {
+		json!({"index": index, "delta": {}, "logprobs": null, "finish_reason": finish})
 	}
 }

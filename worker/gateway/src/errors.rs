@@ -2,7 +2,7 @@
 
 use crate::{
 	market::{MarketError, Money, OrderError},
-	receipt_id::{self, RECEIPT_HEADER},
+	receipt_id,
 };
 use axum::{
 	http::{HeaderName, HeaderValue, StatusCode, header},
@@ -109,20 +109,22 @@ pub(crate) struct ApiError {
 	pub(crate) message: String,
 	pub(crate) param: Option<String>,
 	/// Whether a client's library should try again.
-	retry: Retry,
-	/// The request that is paid for, if it is.
-	receipt: Option<Hash>,
+	pub(crate) retry: Retry,
+	/// What is on chain.
+	pub(crate) receipts: Vec<Hash>,
+	/// What became of each prompt, where the request had several.
+	pub(crate) choices: Vec<Value>,
 }
 
-/// Whether the same request is worth another try.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Retry {
+/// Whether the same request is worth another try. Of several failures the greatest counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Retry {
 	/// As the status says.
 	Default,
-	/// It would be paid twice, or fail again.
-	Never,
 	/// After this time.
 	After(Duration),
+	/// It would be paid twice, or fail again.
+	Never,
 }
 
 impl ApiError {
@@ -136,13 +138,14 @@ impl ApiError {
 				Kind::Overloaded | Kind::Unavailable => Retry::After(Duration::from_secs(3)),
 				_ => Retry::Default,
 			},
-			receipt: None,
+			receipts: Vec::new(),
+			choices: Vec::new(),
 		}
 	}
 
 	/// A failure of a request that is on chain.
 	pub(crate) fn placed(mut self, request_id: &Hash) -> Self {
-		self.receipt = Some(*request_id);
+		self.receipts = vec![*request_id];
 		self
 	}
 
@@ -178,16 +181,21 @@ impl ApiError {
 		Self::about(Kind::ModelNotFound, "model", message)
 	}
 
+	/// OpenAI's fields of an error.
+	pub(crate) fn fields(&self) -> Value {
+		let (_, kind, code) = self.kind.row();
+		json!({"message": self.message, "type": kind, "param": self.param, "code": code})
+	}
+
 	/// The OpenAI error object.
 	pub(crate) fn body(&self) -> Value {
-		let (_, kind, code) = self.kind.row();
-		let mut body = json!({
-			"error": {"message": self.message, "type": kind, "param": self.param, "code": code},
-		});
-		if let Some(receipt) = &self.receipt {
-			body["error"]["infergrid"] = json!({"receipt_id": receipt_id::id(receipt)});
+		let mut error = self.fields();
+		if !self.choices.is_empty() {
+			error["infergrid"] = json!({"choices": self.choices});
+		} else if let Some(receipt) = self.receipts.first() {
+			error["infergrid"] = json!({"receipt_id": receipt_id::id(receipt)});
 		}
-		body
+		json!({"error": error})
 	}
 }
 
@@ -211,11 +219,7 @@ impl IntoResponse for ApiError {
 				headers.insert(header::RETRY_AFTER, time.as_secs().max(1).into());
 			}
 		}
-		if let Some(receipt) = &self.receipt
-			&& let Ok(id) = HeaderValue::from_str(&receipt_id::id(receipt))
-		{
-			headers.insert(RECEIPT_HEADER, id);
-		}
+		receipt_id::name(headers, &self.receipts);
 		response
 	}
 }

@@ -4,9 +4,9 @@
 //! into text as they come, and hands out the receipt with every answer. What the grid is, who pays,
 //! and how an answer is checked is the business of whoever implements [`Market`].
 //!
-//! A request takes one of a bounded number of places, is parsed into a valid one, and becomes an order.
-//! A client that goes away only stops listening: its answer can be fetched again. Prompts, answers and
-//! keys are never logged.
+//! A request is parsed into a valid one, takes one of a bounded number of places for each of its answers,
+//! and becomes as many orders. A client that goes away only stops listening: its answers can be fetched
+//! again. Prompts, answers and keys are never logged.
 //!
 //! | route | |
 //! |---|---|
@@ -22,6 +22,7 @@ mod answer;
 mod asked;
 mod auth;
 mod chat;
+mod complete;
 mod completions;
 mod connections;
 mod errors;
@@ -37,6 +38,7 @@ mod receipts;
 mod routes;
 mod server;
 mod settings;
+mod shape;
 mod stop;
 mod stream;
 mod validate;

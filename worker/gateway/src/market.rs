@@ -17,11 +17,11 @@ pub trait Market: Send + Sync + 'static {
 	/// The models that can be served now, whether or not a miner is free at this moment.
 	async fn models(&self) -> Result<Vec<Arc<Model>>, MarketError>;
 
-	/// Orders an answer. The events begin with [`OrderEvent::Placed`] and end with
-	/// [`OrderEvent::Done`] or [`OrderEvent::Failed`]; the market bounds the time until then. Dropping
-	/// the stream only stops listening: what a miner works on is paid, and can be fetched by
-	/// [`Market::answer`].
-	async fn order(&self, order: Order) -> Result<OrderStream, OrderError>;
+	/// Orders answers: takes all of `orders` or none, and gives the events of each in their order. They
+	/// begin with [`OrderEvent::Placed`] and end with [`OrderEvent::Done`] or [`OrderEvent::Failed`], for
+	/// each by itself; the market bounds the time until then. Dropping a stream only stops listening:
+	/// what a miner works on is paid, and can be fetched by [`Market::answer`].
+	async fn order(&self, orders: Vec<Order>) -> Result<Vec<OrderStream>, OrderError>;
 
 	/// The answer to the request `request_id`, as long as it is kept; `None` if it is not known.
 	async fn answer(&self, request_id: &Hash) -> Result<Option<KeptAnswer>, MarketError>;

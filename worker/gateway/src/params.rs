@@ -2,14 +2,15 @@
 
 use crate::{
 	errors::{ApiError, Kind},
-	market::Model,
+	market::{Model, Order},
 	validate::{Fields, invalid, wrong_type},
 };
 use infergrid_primitives::{
-	Balance,
+	Balance, TokenId,
 	request::{Assurance, MICROS, SamplingParams, StopString},
 };
 use serde_json::Value;
+use std::sync::Arc;
 
 /// Stop strings in a request.
 const MAX_STOPS: usize = 4;
@@ -33,6 +34,14 @@ pub(crate) struct Common {
 	top_k: Option<u32>,
 	frequency_penalty_micros: i32,
 	presence_penalty_micros: i32,
+}
+
+/// A prompt in tokens.
+#[derive(Clone, Debug)]
+pub(crate) struct Input {
+	/// The parameter that it comes from, which errors name.
+	pub(crate) param: String,
+	pub(crate) tokens: Vec<TokenId>,
 }
 
 impl Common {
@@ -81,16 +90,37 @@ impl Common {
 		Ok(common)
 	}
 
-	/// The sampling parameters of an order whose prompt, the parameter `param`, has `n_prompt`
-	/// tokens; `default` limits the answer if the request does not, and None leaves it what the context
-	/// leaves.
-	pub(crate) fn sampling(
+	/// An order for each of `inputs`, once all of them are valid; `default` limits an answer if the
+	/// request does not, and None leaves it what the context leaves.
+	pub(crate) fn orders(
+		&self,
+		model: &Arc<Model>,
+		inputs: Vec<Input>,
+		default: Option<u32>,
+	) -> Result<Vec<Order>, ApiError> {
+		let order = |input: Input| {
+			if input.tokens.is_empty() {
+				return Err(invalid(&input.param, "must not be empty"));
+			}
+			Ok(Order {
+				params: self.sampling(model, &input, default)?,
+				model: model.clone(),
+				prompt: input.tokens,
+				assurance: self.assurance,
+				max_fee: self.max_fee,
+			})
+		};
+		inputs.into_iter().map(order).collect()
+	}
+
+	/// The sampling parameters of an order for `input`.
+	fn sampling(
 		&self,
 		model: &Model,
-		param: &'static str,
-		n_prompt: usize,
+		input: &Input,
 		default: Option<u32>,
 	) -> Result<SamplingParams, ApiError> {
+		let (param, n_prompt) = (input.param.as_str(), input.tokens.len());
 		let context = model.context;
 		let room = u32::try_from(n_prompt)
 			.ok()

@@ -35,15 +35,18 @@ impl Places {
 		}
 	}
 
-	/// A place for an answer, taken before any work is done for it.
-	pub(crate) fn answer(&self) -> Result<Place, ApiError> {
-		let permit = self.answers.clone().try_acquire_owned();
-		permit.map(|_answer| Place { _answer }).map_err(|_| {
+	/// Places for the answers of one request, taken before any work is done for them: all or none.
+	pub(crate) fn answers(&self, count: usize) -> Result<Vec<Place>, ApiError> {
+		let free = u32::try_from(count).ok();
+		let taken = free.and_then(|count| self.answers.clone().try_acquire_many_owned(count).ok());
+		let mut taken = taken.ok_or_else(|| {
 			ApiError::new(
 				Kind::Overloaded,
 				"The gateway is at its limit of requests. Nothing is charged; try again.",
 			)
-		})
+		})?;
+		let places = std::iter::from_fn(|| taken.split(1).map(|_answer| Place { _answer }));
+		Ok(places.take(count).collect())
 	}
 
 	/// Room for a body that says that it has `length` bytes, or does not say.
@@ -69,11 +72,13 @@ mod tests {
 
 	#[test]
 	fn answers_and_bodies_are_bounded_and_freed() {
-		let places = Places::new(1, 10 * UNIT, 4 * UNIT);
-		let place = places.answer().unwrap();
-		assert!(places.answer().is_err());
-		drop(place);
-		assert!(places.answer().is_ok());
+		let places = Places::new(3, 10 * UNIT, 4 * UNIT);
+		let mut taken = places.answers(2).unwrap();
+		assert_eq!(taken.len(), 2);
+		assert!(places.answers(2).is_err());
+		assert!(places.answers(1).is_ok());
+		taken.pop();
+		assert_eq!(places.answers(2).unwrap().len(), 2);
 
 		let unknown = places.body(None).unwrap();
 		let known = places.body(Some(5 * UNIT)).unwrap();

@@ -1,23 +1,23 @@
 //! The routes.
 
 use crate::{
-	answer::{self, Answer, tokenizer},
+	answer::{self, Answer},
 	asked::{Ask, Asked},
 	auth::{self, Caller},
 	chat::{Chat, ChatRequest},
-	completions::{self, CompletionRequest, Completions, Prompt},
+	complete::{self, Complete},
+	completions::{self, CompletionRequest, Completions},
 	errors::{ApiError, Kind},
 	gateway::Gateway,
 	guard,
-	market::{KeptAnswer, Market, Model, Order},
+	market::{KeptAnswer, Market, Model},
 	names,
-	params::Common,
+	params::{Common, Input},
 	places::{Place, Places},
-	receipts,
+	receipt_id, receipts,
 	settings::Settings,
-	stream::{self, Meta, Shape},
-	validate::invalid,
-	welcome,
+	shape::{Meta, Shape},
+	stream, welcome,
 };
 use axum::{
 	Extension, Json, Router,
@@ -30,7 +30,6 @@ use axum::{
 };
 use futures::StreamExt;
 use infergrid_checkpoint::RenderOptions;
-use infergrid_primitives::TokenId;
 use serde_json::{Value, json};
 use std::{
 	sync::Arc,
@@ -109,16 +108,18 @@ async fn chat(
 	let body = gateway.body(request).await?;
 	let ChatRequest { messages, common } = ChatRequest::parse(&body)?;
 	let model = gateway.model(&common.model).await?;
-	let place = gateway.places.answer()?;
+	let places = gateway.places.answers(1)?;
 	let checkpoint = model.checkpoint.clone();
 	let options = RenderOptions {
 		now: i64::try_from(now()).ok(),
 		allow_control_tokens: gateway.settings.allow_control_tokens,
 		..RenderOptions::default()
 	};
-	let prompt = blocking(move || Ok(checkpoint.encode_chat(&messages, &options)?)).await?;
+	let tokens = blocking(move || Ok(checkpoint.encode_chat(&messages, &options)?)).await?;
+	let param = "messages".into();
+	let inputs = vec![Input { param, tokens }];
 	gateway
-		.complete::<Chat>(common, model, (prompt, "messages", None), (place, caller))
+		.complete::<Chat>(common, model, (inputs, None), (places, caller))
 		.await
 }
 
@@ -128,33 +129,20 @@ async fn completions(
 	request: Request,
 ) -> Result<Response, ApiError> {
 	let body = gateway.body(request).await?;
-	let CompletionRequest { prompt, common } = CompletionRequest::parse(&body)?;
+	let CompletionRequest { prompts, common } = CompletionRequest::parse(&body)?;
 	let model = gateway.model(&common.model).await?;
-	let place = gateway.places.answer()?;
-	let prompt = match prompt {
-		Prompt::Text(text) => {
-			let model = model.clone();
-			blocking(move || {
-				Ok(tokenizer(&model)?
-					.encode(&text, true)
-					.map_err(infergrid_checkpoint::CheckpointError::from)?)
-			})
-			.await?
-		}
-		Prompt::Ids(ids) => {
-			let size = model.checkpoint.config.vocab_size;
-			if ids.iter().any(|id| *id as usize >= size) {
-				return Err(invalid(
-					"prompt",
-					&format!("must have token ids below {size}"),
-				));
-			}
-			ids
-		}
+	let places = gateway.places.answers(prompts.len())?;
+	let of = model.clone();
+	let tokenize = move || {
+		prompts
+			.into_iter()
+			.map(|prompt| prompt.tokenize(&of))
+			.collect()
 	};
+	let inputs = blocking(tokenize).await?;
 	let default = Some(completions::DEFAULT_MAX_TOKENS);
 	gateway
-		.complete::<Completions>(common, model, (prompt, "prompt", default), (place, caller))
+		.complete::<Completions>(common, model, (inputs, default), (places, caller))
 		.await
 }
 
@@ -193,17 +181,25 @@ async fn kept_answer(
 			let ask = ask.unwrap_or_else(|| Ask {
 				meta: Meta::new::<Chat>(&model.name, now()),
 				chat: true,
+				index: 0,
 				stops: Vec::new(),
 				owner: None,
 			});
 			let stops = ask.stops;
 			let text = blocking(move || answer::text(&model, &tokens, stops)).await?;
-			let shape = match ask.chat {
-				true => stream::body::<Chat>,
-				false => stream::body::<Completions>,
+			let answer = Complete {
+				index: ask.index,
+				text,
+				placement,
+				delivery,
 			};
-			let body = Json(shape(&ask.meta, &text, &placement, &delivery));
-			Ok(stream::with_receipt(body.into_response(), &placement))
+			let body = match ask.chat {
+				true => complete::body::<Chat>,
+				false => complete::body::<Completions>,
+			};
+			let mut response = Json(body(&ask.meta, std::slice::from_ref(&answer))).into_response();
+			receipt_id::name(response.headers_mut(), &[answer.placement.request_id]);
+			Ok(response)
 		}
 		Some(KeptAnswer::Running { tokens }) if known => {
 			let body = json!({"object": "infergrid.answer", "status": "running", "tokens": tokens});
@@ -290,47 +286,30 @@ impl Gateway {
 			.ok_or_else(|| ApiError::model_not_found(name, &names::choices(&models, name)))
 	}
 
-	/// Orders the answer to a valid request. With the prompt come the name of its parameter and the
-	/// tokens of an answer for which the request names no limit.
+	/// Orders the answers to a request's inputs, once all of it is valid. With them come the tokens of an
+	/// answer for which the request names no limit.
 	async fn complete<S: Shape>(
-		&self,
+		self: &Arc<Self>,
 		common: Common,
 		model: Arc<Model>,
-		(prompt, param, default): (Vec<TokenId>, &'static str, Option<u32>),
-		(place, caller): (Place, Caller),
+		(inputs, default): (Vec<Input>, Option<u32>),
+		(places, caller): (Vec<Place>, Caller),
 	) -> Result<Response, ApiError> {
-		if prompt.is_empty() {
-			return Err(invalid(param, "must not be empty"));
-		}
-		let params = common.sampling(&model, param, prompt.len(), default)?;
+		let orders = common.orders(&model, inputs, default)?;
 		let meta = Meta::new::<S>(&model.name, now());
-		let order = Order {
-			model,
-			prompt,
-			params,
-			assurance: common.assurance,
-			max_fee: common.max_fee,
-		};
-		let limit = self.settings.answer_timeout;
 		let ask = Ask {
 			meta: meta.clone(),
 			chat: S::CHAT,
-			stops: common.stops.clone(),
+			index: 0,
+			stops: common.stops,
 			owner: caller.0,
 		};
-		let limits = (limit, &self.settings.metrics);
-		let answer = Answer::begin(&*self.market, order, common.stops, place, limits).await?;
-		self.asked.note(answer.placement.request_id, ask);
+		let answers = Answer::begin(self, &model, orders, &ask, places).await?;
 		if common.stream {
 			let keep_alive = self.settings.keep_alive;
-			Ok(stream::events::<S>(
-				answer,
-				meta,
-				common.include_usage,
-				keep_alive,
-			))
+			stream::events::<S>(answers, meta, common.include_usage, keep_alive)
 		} else {
-			stream::whole::<S>(answer, meta).await
+			stream::whole::<S>(answers, &meta).await
 		}
 	}
 

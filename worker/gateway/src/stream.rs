@@ -1,21 +1,25 @@
-//! An answer as one JSON object, or as server-sent events.
+//! Answers as one JSON object, or as server-sent events.
 
 use crate::{
-	answer::{Answer, Piece, finish_reason},
+	answer::{Answer, Piece},
+	complete::{self, Complete},
 	errors::ApiError,
-	market::{Delivery, OrderError, Placement},
-	receipt_id::{self, RECEIPT_HEADER},
-	receipts,
+	market::OrderError,
+	receipt_id,
+	shape::{Meta, Shape},
 };
 use axum::{
 	Json,
 	body::{Body, Bytes},
-	http::{HeaderName, HeaderValue, header},
+	http::{HeaderName, header},
 	response::{IntoResponse, Response},
 };
-use futures::StreamExt;
-use infergrid_primitives::request::Receipt;
-use serde_json::{Value, json};
+use futures::{
+	StreamExt,
+	future::join_all,
+	stream::{self, BoxStream, SelectAll},
+};
+use serde_json::Value;
 use std::{collections::VecDeque, convert::Infallible, pin::pin, time::Duration};
 use tokio::{sync::mpsc, time::sleep};
 use tokio_stream::wrappers::ReceiverStream;
@@ -29,111 +33,46 @@ const STALLED: Duration = Duration::from_secs(60);
 const KEEP_ALIVE: Bytes = Bytes::from_static(b": keep-alive\n");
 const UNBUFFERED_HEADER: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// What differs between the kinds of completion. The functions give one entry of `choices`.
-pub(crate) trait Shape: Send + 'static {
-	/// Whether it is the answer of a chat.
-	const CHAT: bool;
-	/// What ids begin with.
-	const ID_PREFIX: &'static str;
-	/// `object` of a whole answer.
-	const WHOLE: &'static str;
-	/// `object` of a chunk.
-	const CHUNK: &'static str;
-
-	/// A whole answer.
-	fn whole(text: &str, finish: &str) -> Value;
-	/// What comes before the first text of a stream.
-	fn opening() -> Option<Value>;
-	/// More text of a stream.
-	fn delta(text: &str) -> Value;
-	/// The end of a stream.
-	fn closing(finish: &str) -> Value;
-}
-
-/// What every object of one answer repeats.
-#[derive(Clone, Debug)]
-pub(crate) struct Meta {
-	id: String,
-	created: u64,
-	model: String,
-}
-
-impl Meta {
-	/// For an answer of `model`, `created` seconds after 1970.
-	pub(crate) fn new<S: Shape>(model: &str, created: u64) -> Self {
-		let random: [u8; 12] = rand::random();
-		Self {
-			id: format!("{}{}", S::ID_PREFIX, hex::encode(random)),
-			created,
-			model: model.into(),
-		}
-	}
-
-	fn object(&self, object: &str, choices: Vec<Value>) -> Value {
-		json!({
-			"id": self.id,
-			"object": object,
-			"created": self.created,
-			"model": self.model,
-			"choices": choices,
-		})
-	}
-}
-
-fn usage(receipt: &Receipt) -> Value {
-	json!({
-		"prompt_tokens": receipt.n_prompt,
-		"completion_tokens": receipt.n_out,
-		"total_tokens": u64::from(receipt.n_prompt) + u64::from(receipt.n_out),
-	})
-}
-
-/// Waits for the whole answer.
-pub(crate) async fn whole<S: Shape>(mut answer: Answer, meta: Meta) -> Result<Response, ApiError> {
-	let mut text = String::new();
-	let delivery = loop {
-		match answer.next().await? {
-			Piece::Text(more) => text.push_str(&more),
-			Piece::Restart => text.clear(),
-			Piece::End { tail, delivery } => {
-				text.push_str(&tail);
-				break delivery;
-			}
-		}
-	};
-	let body = body::<S>(&meta, &text, &answer.placement, &delivery);
-	Ok(with_receipt(Json(body).into_response(), &answer.placement))
-}
-
-/// A whole answer as JSON.
-pub(crate) fn body<S: Shape>(
+/// Waits for the whole answers.
+pub(crate) async fn whole<S: Shape>(
+	answers: Vec<Result<Answer, ApiError>>,
 	meta: &Meta,
-	text: &str,
-	placement: &Placement,
-	delivery: &Delivery,
-) -> Value {
-	let choice = S::whole(text, finish_reason(delivery.receipt.finish));
-	let mut body = meta.object(S::WHOLE, vec![choice]);
-	body["usage"] = usage(&delivery.receipt);
-	body["infergrid"] = receipts::extension(placement, delivery);
-	body
+) -> Result<Response, ApiError> {
+	let ends = answers
+		.into_iter()
+		.map(|answer| async { answer?.whole().await });
+	let answers = complete::all(join_all(ends).await)?;
+	let requests: Vec<_> = answers
+		.iter()
+		.map(|answer| answer.placement.request_id)
+		.collect();
+	let mut response = Json(complete::body::<S>(meta, &answers)).into_response();
+	receipt_id::name(response.headers_mut(), &requests);
+	Ok(response)
 }
 
-/// Sends the answer as it comes.
+/// Sends the answers as they come.
 pub(crate) fn events<S: Shape>(
-	answer: Answer,
+	answers: Vec<Result<Answer, ApiError>>,
 	meta: Meta,
 	include_usage: bool,
 	keep_alive: Duration,
-) -> Response {
-	let placement = answer.placement.clone();
+) -> Result<Response, ApiError> {
+	let requests: Vec<_> = answers.iter().flatten().map(Answer::request_id).collect();
+	// What fails before there is anything to tell has a status.
+	if requests.is_empty() {
+		let ends = answers
+			.iter()
+			.filter_map(|answer| answer.as_ref().err().cloned());
+		complete::all(ends.map(Err).collect())?;
+	}
 	let (sender, receiver) = mpsc::channel(WAITING);
 	#[expect(
 		clippy::disallowed_methods,
 		reason = "ends with its receiver, which is the response"
 	)]
 	tokio::spawn(pump(
-		Chunks::<S>::new(answer, meta, include_usage),
+		Chunks::<S>::new(answers, meta, include_usage),
 		sender,
 		keep_alive,
 	));
@@ -144,8 +83,9 @@ pub(crate) fn events<S: Shape>(
 		// Proxies that collect responses would hold the tokens back.
 		(UNBUFFERED_HEADER, "no"),
 	];
-	let response = (head, Body::from_stream(stream)).into_response();
-	with_receipt(response, &placement)
+	let mut response = (head, Body::from_stream(stream)).into_response();
+	receipt_id::name(response.headers_mut(), &requests);
+	Ok(response)
 }
 
 /// Moves events to the connection, until the end, until the client has gone, or until it has read
@@ -172,93 +112,123 @@ async fn pump<S: Shape>(mut chunks: Chunks<S>, sender: mpsc::Sender<Bytes>, keep
 	}
 }
 
-pub(crate) fn with_receipt(mut response: Response, placement: &Placement) -> Response {
-	if let Ok(id) = HeaderValue::from_str(&receipt_id::id(&placement.request_id)) {
-		response.headers_mut().insert(RECEIPT_HEADER, id);
-	}
-	response
+/// The parts of one answer, with its index.
+type Pieces = BoxStream<'static, (usize, Result<Piece, ApiError>)>;
+
+/// What comes of an answer whose text is shown at once. Its place is free before the last is read.
+fn pieces(answer: Answer) -> Pieces {
+	let index = answer.index();
+	let next = move |state: Option<(Answer, bool)>| async move {
+		let (mut answer, mut shown) = state?;
+		let piece = match answer.next().await {
+			// What was shown cannot be taken back.
+			Ok(Piece::Restart) if shown => {
+				Err(ApiError::from(OrderError::BrokenOff).placed(&answer.request_id()))
+			}
+			piece => piece,
+		};
+		shown |= matches!(piece, Ok(Piece::Text(_)));
+		let goes_on = matches!(piece, Ok(Piece::Text(_) | Piece::Restart));
+		Some(((index, piece), goes_on.then_some((answer, shown))))
+	};
+	stream::unfold(Some((answer, false)), next).boxed()
 }
 
-/// Turns an answer into events. Dropping it only stops listening.
+/// Turns answers into events. Dropping it only stops listening.
 struct Chunks<S> {
-	/// `None` once it is over: its place is free before the last events are read.
-	answer: Option<Answer>,
+	/// Of all answers, as they come.
+	pieces: SelectAll<Pieces>,
+	/// How each answer ended; empty once that is told.
+	ends: Vec<Option<Result<Complete, ApiError>>>,
 	meta: Meta,
 	include_usage: bool,
 	ready: VecDeque<Bytes>,
-	/// Whether the client has seen text.
-	shown: bool,
 	shape: std::marker::PhantomData<fn() -> S>,
 }
 
 impl<S: Shape> Chunks<S> {
-	fn new(answer: Answer, meta: Meta, include_usage: bool) -> Self {
-		let shape = std::marker::PhantomData;
+	fn new(answers: Vec<Result<Answer, ApiError>>, meta: Meta, include_usage: bool) -> Self {
 		let mut chunks = Self {
-			answer: Some(answer),
+			pieces: SelectAll::new(),
+			ends: Vec::new(),
 			meta,
 			include_usage,
 			ready: VecDeque::new(),
-			shown: false,
-			shape,
+			shape: std::marker::PhantomData,
 		};
-		if let Some(choice) = S::opening() {
-			let chunk = chunks.chunk(choice);
-			chunks.push(&chunk);
+		for answer in answers {
+			match answer {
+				Ok(answer) => {
+					if let Some(choice) = S::opening(answer.index()) {
+						let chunk = chunks.chunk(choice);
+						chunks.push(&chunk);
+					}
+					chunks.ends.push(None);
+					chunks.pieces.push(pieces(answer));
+				}
+				Err(error) => chunks.ends.push(Some(Err(error))),
+			}
 		}
 		chunks
 	}
 
 	async fn next(&mut self) -> Option<Bytes> {
 		while self.ready.is_empty() {
-			let piece = self.answer.as_mut()?.next().await;
-			match piece {
-				// What was shown cannot be taken back.
-				Ok(Piece::Restart) if self.shown => {
-					let error = ApiError::from(OrderError::BrokenOff);
-					let placement = self.answer.take().map(|answer| answer.placement);
-					let id = placement.map(|placement| placement.request_id);
-					let error = id.map_or(error.clone(), |id| error.placed(&id));
-					self.push(&error.body());
-				}
-				Ok(Piece::Restart) => {}
-				Ok(Piece::Text(text)) => {
-					self.shown = true;
-					let chunk = self.chunk(S::delta(&text));
+			match self.pieces.next().await {
+				Some((_, Ok(Piece::Restart))) => {}
+				Some((index, Ok(Piece::Text(text)))) => {
+					let chunk = self.chunk(S::delta(index, &text));
 					self.push(&chunk);
 				}
-				Ok(Piece::End { tail, delivery }) => {
-					if let Some(answer) = self.answer.take() {
-						self.end(&tail, &answer.placement, &delivery);
-					}
+				Some((index, Ok(Piece::End(answer)))) => {
+					self.end(&answer);
+					self.note(index, Ok(answer));
 				}
-				// No `[DONE]` follows: an answer cut short must not look complete.
-				Err(error) => {
-					self.answer = None;
-					self.push(&error.body());
-				}
+				// The others go on.
+				Some((index, Err(error))) => self.note(index, Err(error)),
+				None if self.ends.is_empty() => return None,
+				None => self.finish(),
 			}
 		}
 		self.ready.pop_front()
 	}
 
-	fn end(&mut self, tail: &str, placement: &Placement, delivery: &Delivery) {
-		if !tail.is_empty() {
-			let chunk = self.chunk(S::delta(tail));
+	/// Tells that one answer is complete.
+	fn end(&mut self, answer: &Complete) {
+		if !answer.text.is_empty() {
+			let chunk = self.chunk(S::delta(answer.index, &answer.text));
 			self.push(&chunk);
 		}
-		let extension = receipts::extension(placement, delivery);
-		let mut last = self.chunk(S::closing(finish_reason(delivery.receipt.finish)));
-		last["infergrid"] = extension.clone();
+		let mut last = self.chunk(S::closing(answer.index, answer.finish_reason()));
+		last["infergrid"] = answer.extension();
 		self.push(&last);
+	}
+
+	fn note(&mut self, index: usize, end: Result<Complete, ApiError>) {
+		if let Some(known) = self.ends.get_mut(index) {
+			*known = Some(end);
+		}
+	}
+
+	/// Tells that there will be no more.
+	fn finish(&mut self) {
+		let ends = std::mem::take(&mut self.ends);
+		let answers = match complete::all(ends.into_iter().flatten().collect()) {
+			Ok(answers) => answers,
+			// No `[DONE]` follows: an answer cut short must not look complete.
+			Err(error) => return self.push(&error.body()),
+		};
 		if self.include_usage {
 			let mut chunk = self.meta.object(S::CHUNK, Vec::new());
-			chunk["usage"] = usage(&delivery.receipt);
-			chunk["infergrid"] = extension;
+			chunk["usage"] = complete::usage(&answers);
+			chunk["infergrid"] = complete::extension(&answers);
 			self.push(&chunk);
 		}
-		self.ready
-			.push_back(Bytes::from_static(b"data: [DONE]\n\n"));
+		self.ready.push_back(Bytes::from_static(
+			b"data: [DONE]
+
+",
+		));
 	}
 
 	fn chunk(&self, choice: Value) -> Value {

@@ -172,16 +172,17 @@ impl Market for GridMarket {
 		self.current().await.map_err(unavailable)
 	}
 
-	async fn order(&self, order: Order) -> Result<OrderStream, OrderError> {
-		let request = OrderRequest {
+	async fn order(&self, orders: Vec<Order>) -> Result<Vec<OrderStream>, OrderError> {
+		let request = |order: Order| OrderRequest {
 			profile: order.model.profile,
 			prompt: order.prompt,
 			params: order.params,
 			assurance: order.assurance,
 			max_fee: order.max_fee,
 		};
-		let following = self.payer.order(request).map_err(order_error)?;
-		Ok(events(following))
+		let requests = orders.into_iter().map(request).collect();
+		let followings = self.payer.order_all(requests).map_err(order_error)?;
+		Ok(followings.into_iter().map(events).collect())
 	}
 
 	async fn answer(&self, request_id: &Hash) -> Result<Option<KeptAnswer>, MarketError> {

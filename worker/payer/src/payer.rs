@@ -135,19 +135,35 @@ impl Payer {
 	/// Takes an order. It goes on whether or not it is followed; one that nobody follows is called off
 	/// as long as no miner has it.
 	pub fn order(&self, request: OrderRequest) -> Result<Following, OrderError> {
+		self.has_room(1)?;
+		Ok(self.begin(request))
+	}
+
+	/// Takes orders as [`Payer::order`] does one, all of them or none.
+	pub fn order_all(&self, requests: Vec<OrderRequest>) -> Result<Vec<Following>, OrderError> {
+		self.has_room(requests.len())?;
+		let begun = requests.into_iter().map(|request| self.begin(request));
+		Ok(begun.collect())
+	}
+
+	fn has_room(&self, orders: usize) -> Result<(), OrderError> {
 		if self.closing.is_cancelled() {
 			return Err(OrderError::Closing {
 				retry_after: Duration::from_secs(10),
 			});
 		}
-		if self.custodians.len() >= self.shared.terms.max_orders {
+		if self.custodians.len().saturating_add(orders) > self.shared.terms.max_orders {
 			return Err(OrderError::Full {
 				retry_after: Duration::from_secs(30),
 			});
 		}
+		Ok(())
+	}
+
+	fn begin(&self, request: OrderRequest) -> Following {
 		let (progress, following) = watch::channel(Progress::default());
 		self.keep_until_end(request, progress, None);
-		Ok(Following(following))
+		Following(following)
 	}
 
 	fn keep_until_end(

@@ -4,7 +4,7 @@ use super::*;
 use infergrid_gateway::{ApiKey, Delivery, GatewayMetrics, KeptAnswer};
 
 /// Keeps the answer to the last order, as a market does.
-fn keep(app: &App, id: &str, text: &str) {
+pub(super) fn keep(app: &App, id: &str, text: &str) {
 	let hash: [u8; 32] = hex::decode(&id[2..]).unwrap().try_into().unwrap();
 	let order = app.seen.orders.lock().unwrap().last().unwrap().clone();
 	let receipt = app.seen.receipts.lock().unwrap()[&hash].clone();
@@ -55,16 +55,19 @@ async fn only_the_key_that_asked_gets_the_answer() {
 		request.headers_mut().insert("authorization", value);
 		request
 	};
-	let request = post("/v1/chat/completions", ask("secret", json!({})).to_string());
-	let first = app.send(with(request, "one")).await;
-	let id = first.header("x-infergrid-receipt");
-	keep(&app, id, "secret");
-	let path = format!("/v1/receipts/{id}/answer");
-	for (key, status) in [("two", 404), ("one", 200), ("three", 401)] {
-		let request = Request::get(&path).body(Body::empty()).unwrap();
-		let reply = app.send(with(request, key)).await;
-		assert_eq!(reply.status.as_u16(), status, "{key}");
-		assert_eq!(reply.text.contains("secret"), status == 200);
+	// The answer to the second has another receipt than that of its first price.
+	for asked in ["secret", "!dearer"] {
+		let request = post("/v1/chat/completions", ask(asked, json!({})).to_string());
+		let first = app.send(with(request, "one")).await;
+		let id = first.header("x-infergrid-receipt");
+		keep(&app, id, "secret");
+		let path = format!("/v1/receipts/{id}/answer");
+		for (key, status) in [("two", 404), ("one", 200), ("three", 401)] {
+			let request = Request::get(&path).body(Body::empty()).unwrap();
+			let reply = app.send(with(request, key)).await;
+			assert_eq!(reply.status.as_u16(), status, "{asked} {key}");
+			assert_eq!(reply.text.contains("secret"), status == 200);
+		}
 	}
 }
 

@@ -101,7 +101,32 @@ impl Market for FakeMarket {
 		}
 	}
 
-	async fn order(&self, order: Order) -> Result<OrderStream, OrderError> {
+	async fn order(&self, orders: Vec<Order>) -> Result<Vec<OrderStream>, OrderError> {
+		match orders.iter().find_map(refusal) {
+			Some(error) => Err(error),
+			None => Ok(orders.into_iter().map(|order| self.begin(order)).collect()),
+		}
+	}
+
+	async fn answer(&self, request_id: &Hash) -> Result<Option<KeptAnswer>, MarketError> {
+		Ok(self.seen.kept.lock().unwrap().get(request_id).cloned())
+	}
+
+	async fn health(&self) -> Health {
+		Health {
+			finality_age: Some(Duration::from_secs(2)),
+			funds: Some(7),
+			problems: self.problems.clone(),
+		}
+	}
+
+	async fn receipt(&self, request_id: &Hash) -> Result<Option<ReceiptProgress>, MarketError> {
+		Ok(self.seen.receipts.lock().unwrap().get(request_id).cloned())
+	}
+}
+
+impl FakeMarket {
+	fn begin(&self, order: Order) -> OrderStream {
 		let mut orders = self.seen.orders.lock().unwrap();
 		orders.push(order.clone());
 		let placement = Placement {
@@ -115,25 +140,12 @@ impl Market for FakeMarket {
 		let text = last_message(&order);
 		let hang = text == "!hang" || text == "!wait";
 		let (mut events, wait) = match text.as_str() {
-			"!nominer" => return Err(OrderError::NoMiner),
-			"!funds" => return Err(OrderError::Funds),
-			"!chain" => return Err(OrderError::ChainUnavailable),
 			"!busy" => (
 				vec![OrderEvent::Failed(OrderError::Busy {
 					retry_after: Duration::from_secs(77),
 				})],
 				Duration::ZERO,
 			),
-			"!full" => {
-				return Err(OrderError::Full {
-					retry_after: Duration::from_secs(66),
-				});
-			}
-			"!closing" => {
-				return Err(OrderError::Closing {
-					retry_after: Duration::from_secs(55),
-				});
-			}
 			"!dear" => (
 				vec![OrderEvent::Failed(OrderError::TooDear { cheapest: 5 })],
 				Duration::ZERO,
@@ -150,6 +162,16 @@ impl Market for FakeMarket {
 				events.truncate(5);
 				events.push(OrderEvent::Restarted);
 				events.extend(answer(&order, "second", &placement, &self.seen).split_off(1));
+				(events, Duration::ZERO)
+			}
+			// Nobody has taken it at its first price.
+			"!dearer" => {
+				let first = Placement {
+					request_id: blake2_256(&placement.request_id),
+					..placement.clone()
+				};
+				let mut events = answer(&order, "dearer", &placement, &self.seen);
+				events.insert(0, OrderEvent::Placed(first));
 				(events, Duration::ZERO)
 			}
 			"!vanish" | "!wait" => (vec![], Duration::ZERO),
@@ -174,34 +196,33 @@ impl Market for FakeMarket {
 			text => (answer(&order, text, &placement, &self.seen), Duration::ZERO),
 		};
 		events.reverse();
-		Ok(
-			stream::unfold((events, running), move |(mut events, running)| async move {
-				tokio::time::sleep(wait).await;
-				match events.pop() {
-					Some(event) => Some((event, (events, running))),
-					None if hang => std::future::pending().await,
-					None => None,
-				}
-			})
-			.boxed(),
-		)
+		stream::unfold((events, running), move |(mut events, running)| async move {
+			tokio::time::sleep(wait).await;
+			match events.pop() {
+				Some(event) => Some((event, (events, running))),
+				None if hang => std::future::pending().await,
+				None => None,
+			}
+		})
+		.boxed()
 	}
+}
 
-	async fn answer(&self, request_id: &Hash) -> Result<Option<KeptAnswer>, MarketError> {
-		Ok(self.seen.kept.lock().unwrap().get(request_id).cloned())
-	}
-
-	async fn health(&self) -> Health {
-		Health {
-			finality_age: Some(Duration::from_secs(2)),
-			funds: Some(7),
-			problems: self.problems.clone(),
-		}
-	}
-
-	async fn receipt(&self, request_id: &Hash) -> Result<Option<ReceiptProgress>, MarketError> {
-		Ok(self.seen.receipts.lock().unwrap().get(request_id).cloned())
-	}
+/// Why the market takes none of the orders that an order comes with.
+fn refusal(order: &Order) -> Option<OrderError> {
+	let seconds = Duration::from_secs;
+	Some(match last_message(order).as_str() {
+		"!nominer" => OrderError::NoMiner,
+		"!funds" => OrderError::Funds,
+		"!chain" => OrderError::ChainUnavailable,
+		"!full" => OrderError::Full {
+			retry_after: seconds(66),
+		},
+		"!closing" => OrderError::Closing {
+			retry_after: seconds(55),
+		},
+		_ => return None,
+	})
 }
 
 /// The text of the last message, or of the whole prompt if there is none.

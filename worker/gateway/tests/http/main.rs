@@ -12,6 +12,7 @@ mod again;
 mod answers;
 mod errors;
 mod fake;
+mod prompts;
 mod socket;
 mod streams;
 mod welcome;
@@ -88,6 +89,11 @@ impl App {
 		self.send(post(path, body.to_string())).await
 	}
 
+	/// Continuations of `prompts`; `more` overrides and adds fields.
+	async fn complete(&self, prompts: Value, more: Value) -> Reply {
+		self.post("/v1/completions", &complete(prompts, more)).await
+	}
+
 	async fn chat(&self, body: Value) -> Reply {
 		self.post("/v1/chat/completions", &body).await
 	}
@@ -150,7 +156,17 @@ fn post(path: &str, body: impl Into<Body>) -> Request<Body> {
 
 /// A chat request with one message; `more` overrides and adds fields.
 fn ask(text: &str, more: Value) -> Value {
-	let mut body = json!({"model": MODEL, "messages": [{"role": "user", "content": text}]});
+	let body = json!({"model": MODEL, "messages": [{"role": "user", "content": text}]});
+	with(body, more)
+}
+
+/// A completion request with room for long answers; `more` overrides and adds fields.
+fn complete(prompts: Value, more: Value) -> Value {
+	let body = json!({"model": MODEL, "prompt": prompts, "max_tokens": 100});
+	with(body, more)
+}
+
+fn with(mut body: Value, more: Value) -> Value {
 	if let (Value::Object(body), Value::Object(more)) = (&mut body, more) {
 		body.extend(more);
 	}

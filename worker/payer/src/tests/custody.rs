@@ -452,9 +452,12 @@ async fn what_is_refused_says_what_became_of_the_money() {
 #[tokio::test(start_paused = true)]
 async fn a_payer_that_is_full_or_closing_says_so_at_once() {
 	let scene = scene().await;
-	let _followings: Vec<_> = (0..10)
+	let _followings: Vec<_> = (0..9)
 		.map(|_| scene.payer.order(request(3)).unwrap())
 		.collect();
+	let error = scene.payer.order_all(vec![request(3); 2]).unwrap_err();
+	assert!(matches!(error, OrderError::Full { .. }), "all or none");
+	let _last = scene.payer.order(request(3)).unwrap();
 	let error = scene.payer.order(request(3)).unwrap_err();
 	assert!(matches!(error, OrderError::Full { .. }), "{error}");
 	assert_eq!(error.money(), Money::Untouched);
