@@ -228,9 +228,15 @@ async fn what_happens_to_others_is_their_own_affair() {
 	let audit = scheduled(2, [99; 32]);
 	scene.ledger.state().audits.insert(2, audit);
 	let (mut lead, _following) = scene.follow();
+	lead.block(Vec::new()).await;
+	// Nobody has to read it.
+	scene.ledger.state().failing.insert(1, forgotten());
+	// It was assigned to the miner, and then to another.
+	scene.put(3, |task| task.status = assigned_to(OTHER, WINDOW));
 	lead.block(vec![
 		assigned(1, OTHER),
 		assigned(2, OPERATOR),
+		assigned(3, OPERATOR),
 		missed(1, OTHER),
 		missed(2, OPERATOR),
 		punished(1, OTHER),

@@ -228,10 +228,9 @@ async fn what_cannot_be_decoded_is_no_matter_for_other_tasks() {
 
 	let job = scene.assign(2, scene.task(2));
 	job.offer_prompt(prompt());
-	let mut state = scene.ledger.state();
-	state.undecodable.insert(2);
-	state.refusals.push_back(refused(ChainRefusal::Payment));
-	drop(state);
+	let refusal = refused(ChainRefusal::Payment);
+	scene.ledger.state().undecodable.insert(2);
+	scene.ledger.state().refusals.push_back(refusal);
 	scene.miner.clone().work(job.clone()).await.unwrap();
 	assert_eq!(end(&job), Some(Ok(())));
 }
