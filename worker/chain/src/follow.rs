@@ -1,22 +1,52 @@
 //! Going through finalized blocks without missing one, whatever the node does meanwhile.
 
 use crate::{Advice, BlockId, Blocks, Chain, Event, ReadError, View, backoff::Backoff};
-use std::future::Future;
+use std::{future::Future, time::Duration};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 /// Nodes keep the state of 256 blocks. Who is further behind than this starts over from the state.
 const MAX_BEHIND: u32 = 128;
+/// How long a node may take to answer somebody who wants to end.
+const LAST_READ: Duration = Duration::from_secs(30);
 
 /// What there is to do next.
 #[derive(Debug)]
-pub enum Step {
+pub enum Step<V = View> {
 	/// Everything before is unknown: look at the state itself.
-	Rescan(View),
+	Rescan(V),
 	/// The next block and its events.
-	Block(View, Vec<Event>),
+	Block(V, Vec<Event>),
 }
 
-/// A walk along the finalized blocks. The first step is always a rescan.
+/// A walk along the finalized blocks. The first step is always a rescan. Implemented by a
+/// [`Follower`], and by a fake in tests.
+pub trait Walk: Send {
+	/// The state after a block.
+	type View;
+
+	/// The next step; None after the stop. Waits as long as the chain does not answer. Cancelling
+	/// loses nothing.
+	fn next(&mut self) -> impl Future<Output = Result<Option<Step<Self::View>>, ReadError>> + Send;
+
+	/// Makes the next step a rescan.
+	fn rescan(&mut self);
+
+	/// After a read at the last step failed with `error`: if the node has forgotten that state, the next
+	/// step is a rescan, as the present state tells all. Any other error comes back.
+	fn read_anew(&mut self, error: ReadError) -> Result<(), ReadError> {
+		match error.advice() {
+			Advice::Skip => {
+				tracing::warn!(%error, "reading the state anew");
+				self.rescan();
+				Ok(())
+			}
+			Advice::Retry | Advice::Die => Err(error),
+		}
+	}
+}
+
+/// The walk along the blocks of a node.
 #[derive(Debug)]
 pub struct Follower {
 	chain: Chain,
@@ -40,34 +70,6 @@ impl Follower {
 			backoff: Backoff::default(),
 			fresh: false,
 			stop,
-		}
-	}
-
-	/// After a read at the last step failed with `error`: if the node has forgotten that state, the next
-	/// step is a rescan, as the present state tells all. Any other error comes back.
-	pub fn read_anew(&mut self, error: ReadError) -> Result<(), ReadError> {
-		match error.advice() {
-			Advice::Skip => {
-				tracing::warn!(%error, "reading the state anew");
-				self.rescan();
-				Ok(())
-			}
-			Advice::Retry | Advice::Die => Err(error),
-		}
-	}
-
-	pub(crate) fn rescan(&mut self) {
-		self.blocks = None;
-		self.taken = None;
-	}
-
-	/// The next step; None after the stop. Waits as long as the chain does not answer. Cancelling
-	/// loses nothing.
-	pub async fn next(&mut self) -> Result<Option<Step>, ReadError> {
-		let stop = self.stop.clone();
-		tokio::select! {
-			_ = stop.cancelled() => Ok(None),
-			step = self.step() => step.map(Some),
 		}
 	}
 
@@ -112,6 +114,23 @@ impl Follower {
 	}
 }
 
+impl Walk for Follower {
+	type View = View;
+
+	async fn next(&mut self) -> Result<Option<Step>, ReadError> {
+		let stop = self.stop.clone();
+		tokio::select! {
+			_ = stop.cancelled() => Ok(None),
+			step = self.step() => step.map(Some),
+		}
+	}
+
+	fn rescan(&mut self) {
+		self.blocks = None;
+		self.taken = None;
+	}
+}
+
 /// Reads a certain state until the chain answers, or the answer shows that it never will: where the node
 /// has forgotten that state, for instance.
 pub async fn persist<T, F>(read: impl FnMut() -> F) -> Result<T, ReadError>
@@ -131,6 +150,23 @@ where
 		error.advice() == Advice::Retry || matches!(error, ReadError::Pruned(_))
 	})
 	.await
+}
+
+/// What `read` gives; None if it takes longer than half a minute: a node that is gone holds back nobody
+/// who wants to end.
+pub async fn in_time<T, E>(read: impl Future<Output = Result<T, E>>) -> Result<Option<T>, E> {
+	timeout(LAST_READ, read).await.ok().transpose()
+}
+
+/// What was read; None, and a word in the log, for a record that this version cannot read.
+pub fn legible<T>(read: Result<Option<T>, ReadError>) -> Result<Option<T>, ReadError> {
+	match read {
+		Err(error @ ReadError::Undecodable { .. }) => {
+			tracing::error!(%error, "going on without that record");
+			Ok(None)
+		}
+		read => read,
+	}
 }
 
 async fn persist_while<T, F>(

@@ -1,7 +1,7 @@
 //! What is happening, for people: a few lines that are drawn anew on a terminal, or plain lines.
 
 use crate::{DevError, Ready};
-use infergrid_chain::{Event, Follower, Step, View, address, persist};
+use infergrid_chain::{Event, Follower, Step, View, Walk, address, persist};
 use infergrid_primitives::{AIT, BlockNumber};
 use std::collections::VecDeque;
 use tokio_util::sync::CancellationToken;

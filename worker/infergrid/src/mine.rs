@@ -8,7 +8,7 @@ use crate::{
 };
 use anyhow::anyhow;
 use clap::Args;
-use infergrid_chain::{Chain, Served};
+use infergrid_chain::{Chain, Follower, Served};
 use infergrid_crew::Crew;
 use infergrid_miner::{
 	Intent, Miner, MinerMetrics, MinerService, Node, OfferKeeper, Position, dial_back,
@@ -139,7 +139,7 @@ async fn work(
 		block_time: Duration::from_millis(rules.millisecs_per_block.into()),
 	};
 	let node = Arc::new(Node::new(submitter.clone()));
-	let miner = Miner::new(node, engine, journal, position, metrics.clone());
+	let miner = Miner::new(node, engine, journal, position, metrics);
 
 	let here = (submitter.chain(), &served);
 	let (handle, swarm, address) = join(settings, &miner, secret, here).await?;
@@ -153,8 +153,7 @@ async fn work(
 		peer: handle.peer_id().to_bytes(),
 	};
 	let (announced, addresses) = watch::channel(address.clone());
-	let for_whom = (operator, served.clone());
-	let keeper = OfferKeeper::new(submitter.clone(), for_whom, intent, addresses, metrics);
+	let keeper = OfferKeeper::new(miner.clone(), intent, addresses);
 	keeper.begin(settings.worker.new_journal).await?;
 	tracing::info!(
 		miner.operator = %infergrid_keys::address(&operator),
@@ -180,16 +179,15 @@ async fn work(
 		}
 		Ok(())
 	});
-	let (chain, following) = (submitter.chain().clone(), halt.clone());
-	let working = miner.clone();
+	let walk = Follower::new(submitter.chain().clone(), halt.clone());
 	crew.spawn("the work on tasks", async move {
-		working.follow(chain, following).await.map_err(Into::into)
+		miner.follow(walk).await.map_err(Into::into)
 	});
 	let limit = Duration::from_secs(settings.drain_seconds);
 	crew.spawn("the watch over the offer", async move {
 		let owed = tokio::select! {
 			_ = halt.cancelled() => return Ok(()),
-			owed = infergrid_miner::serve(&miner, keeper, stop, limit) => owed?,
+			owed = infergrid_miner::serve(keeper, stop, limit) => owed?,
 		};
 		if !limit.is_zero() {
 			tell_owed(owed.as_deref());

@@ -7,7 +7,7 @@ use crate::{
 	worker::{DEFAULT_DRAIN_SECONDS, Enrolled, WorkerArgs, WorkerSettings, metrics_server},
 };
 use clap::Args;
-use infergrid_chain::Submitter;
+use infergrid_chain::{Chain, Follower};
 use infergrid_crew::Crew;
 use infergrid_journal::DataDir;
 use infergrid_proof::ModelMetrics;
@@ -55,7 +55,7 @@ pub(crate) async fn run(args: VerifyArgs, context: Context) -> Result<(), Failur
 	};
 	let Started {
 		verifier,
-		submitter,
+		chain,
 		swarm,
 		registry,
 		data: _data,
@@ -64,16 +64,15 @@ pub(crate) async fn run(args: VerifyArgs, context: Context) -> Result<(), Failur
 	let mut crew = Crew::new(halt.clone());
 	let metrics = settings.worker.metrics.as_deref();
 	metrics_server(&mut crew, metrics, registry, &halt).await?;
-	let (working, following) = (verifier.clone(), halt.clone());
-	let chain = submitter.chain().clone();
+	let (working, walk) = (verifier.clone(), Follower::new(chain, halt.clone()));
 	crew.spawn("the work on audits", async move {
-		working.follow(chain, following).await.map_err(Into::into)
+		working.follow(walk).await.map_err(Into::into)
 	});
 	let limit = Duration::from_secs(settings.drain_seconds);
 	crew.spawn("the watch over the bond", async move {
 		let owed = tokio::select! {
 			_ = halt.cancelled() => return Ok(()),
-			owed = verifier.keep_standing(&submitter, context.stop, limit) => owed?,
+			owed = verifier.keep_standing(context.stop, limit) => owed?,
 		};
 		if !limit.is_zero() {
 			tell_owed(owed.as_deref());
@@ -89,7 +88,7 @@ pub(crate) async fn run(args: VerifyArgs, context: Context) -> Result<(), Failur
 /// Everything a verifier needs before it stands for anything.
 struct Started {
 	verifier: Arc<Verifier>,
-	submitter: Submitter,
+	chain: Chain,
 	swarm: Swarm,
 	registry: Registry,
 	data: DataDir,
@@ -125,11 +124,12 @@ async fn start(settings: &WorkerSettings) -> Result<Started, Failure> {
 		block_time: Duration::from_millis(rules.millisecs_per_block.into()),
 		metrics: VerifierMetrics::register(&mut registry),
 	};
-	let node = Arc::new(Node::new(submitter.clone()));
+	let chain = submitter.chain().clone();
+	let node = Arc::new(Node::new(submitter));
 	let verifier = Verifier::new(node, Arc::new(handle), engine, journal, position);
 	Ok(Started {
 		verifier,
-		submitter,
+		chain,
 		swarm,
 		registry,
 		data,

@@ -2,14 +2,11 @@
 //! owed afterwards is said.
 
 use crate::{Ledger, Miner, MinerError, OfferKeeper};
-use infergrid_chain::{Served, Submitter, TaskStatus, persist_latest};
+use infergrid_chain::{TaskStatus, in_time, persist_latest};
 use infergrid_journal::Journal;
 use infergrid_primitives::{BlockNumber, TaskId};
 use std::{pin::pin, time::Duration};
 use tokio_util::sync::CancellationToken;
-
-/// How long a node may take to say what is owed.
-const READING: Duration = Duration::from_secs(30);
 
 /// A receipt that is still to be delivered, or that a committee may yet ask to be opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,22 +17,20 @@ pub struct Owed {
 	pub until: BlockNumber,
 }
 
-/// Keeps the offer of `miner` until `stop`, and ends the work then, as [`drain`] does; a `limit` of zero
-/// ends it at once. The keeper comes to its end first: it would offer again what is withdrawn.
+/// Keeps the offer until `stop`, and ends the work of its miner then, as [`drain`] does; a `limit` of
+/// zero ends it at once. The keeper comes to its end first: it would offer again what is withdrawn.
 pub async fn serve(
-	miner: &Miner,
-	keeper: OfferKeeper,
+	mut keeper: OfferKeeper,
 	stop: CancellationToken,
 	limit: Duration,
 ) -> Result<Option<Vec<Owed>>, MinerError> {
-	let place = keeper.place();
 	end_of(keeper.watch(stop.clone()), &stop, limit)
 		.await
 		.unwrap_or(Ok(()))?;
 	if limit.is_zero() {
 		return Ok(None);
 	}
-	drain(miner, (&place.0, &place.1), limit).await
+	drain(&keeper.miner, limit).await
 }
 
 /// What comes of `watch`, which ends by itself soon after `stop`; None if that takes longer than
@@ -58,13 +53,9 @@ async fn end_of<T>(
 /// was assigned is delivered. Gives the receipts that may yet have to be opened: whoever stops
 /// before that is over, and does not come back in time, is slashed for hiding an answer. None if the
 /// node does not say.
-pub async fn drain(
-	miner: &Miner,
-	(submitter, served): (&Submitter, &Served),
-	limit: Duration,
-) -> Result<Option<Vec<Owed>>, MinerError> {
+pub async fn drain(miner: &Miner, limit: Duration) -> Result<Option<Vec<Owed>>, MinerError> {
 	let ended = tokio::time::timeout(limit, async {
-		match OfferKeeper::withdraw(submitter, served).await {
+		match miner.ledger.withdraw_offer(&miner.served.id).await {
 			Ok(()) => tracing::info!("withdrew the offer: the chain assigns nothing more"),
 			// What is not there cannot be withdrawn.
 			Err(error) => tracing::warn!(%error, "the offer is not withdrawn"),
@@ -80,13 +71,6 @@ pub async fn drain(
 		);
 	}
 	in_time(owed(&miner.journal, miner.ledger.as_ref())).await
-}
-
-/// What `read` gives; None if it takes too long: a node that is gone holds no process back.
-async fn in_time<T>(
-	read: impl Future<Output = Result<T, MinerError>>,
-) -> Result<Option<T>, MinerError> {
-	tokio::time::timeout(READING, read).await.ok().transpose()
 }
 
 /// The receipts in `journal` that are still to be delivered or may yet have to be opened.
@@ -152,12 +136,5 @@ mod tests {
 		assert_eq!(ended, Some("renewed"));
 		let stuck = std::future::pending::<()>();
 		assert_eq!(end_of(stuck, &stop, Duration::from_secs(30)).await, None);
-	}
-
-	#[tokio::test(start_paused = true)]
-	async fn a_node_that_is_gone_holds_no_process_back() {
-		assert_eq!(in_time(async { Ok(1) }).await.unwrap(), Some(1));
-		let dead = std::future::pending::<Result<(), MinerError>>();
-		assert_eq!(in_time(dead).await.unwrap(), None);
 	}
 }

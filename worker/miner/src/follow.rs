@@ -1,14 +1,13 @@
 //! Which tasks are this worker's: read from the chain and nothing else, so that a restart finds
 //! them again.
 
-use crate::{MinerError, jobs::Job, miner::Miner};
+use crate::{MinerError, jobs::Job, ledger::Tasks, miner::Miner};
 use infergrid_chain::{
-	Chain, Event, Follower, ReadError, Step, Task, TaskStatus, View, persist, persist_latest,
+	Event, ReadError, Step, Task, TaskStatus, Walk, legible, persist, persist_latest,
 };
 use infergrid_primitives::{BlockNumber, Hash, TaskId};
 use std::{collections::HashSet, sync::Arc};
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 /// Blocks for which finished work is kept after its task is over: half a day at 3 s.
 const KEEP: BlockNumber = 14_400;
@@ -16,13 +15,11 @@ const KEEP: BlockNumber = 14_400;
 const PRUNE_EVERY: BlockNumber = 100;
 
 impl Miner {
-	/// Works on everything that the chain assigns to the miner, until `stop`.
-	pub async fn follow(
-		self: Arc<Self>,
-		chain: Chain,
-		stop: CancellationToken,
-	) -> Result<(), MinerError> {
-		let mut follower = Follower::new(chain, stop);
+	/// Works on everything that the chain assigns to the miner, to the end of `walk`.
+	pub async fn follow<W>(self: Arc<Self>, mut walk: W) -> Result<(), MinerError>
+	where
+		W: Walk<View: Tasks>,
+	{
 		// The chain bounds their number: it assigns no more than the offer's capacity.
 		let mut working = JoinSet::new();
 		loop {
@@ -32,29 +29,28 @@ impl Miner {
 					ended??;
 					continue;
 				},
-				step = follower.next() => step?,
+				step = walk.next() => step?,
 			};
-			let begun = match step {
+			let mut begun = Vec::new();
+			let followed = match step {
 				None => return Ok(()),
-				Some(Step::Rescan(view)) => self.rescan(&view).await,
-				Some(Step::Block(view, events)) => self.react(&view, events).await,
+				Some(Step::Rescan(view)) => self.rescan(&view, &mut begun).await,
+				Some(Step::Block(view, events)) => self.react(&view, events, &mut begun).await,
 			};
-			let begun = match begun {
-				Err(MinerError::Chain(error)) => {
-					follower.read_anew(error)?;
-					continue;
-				}
-				begun => begun?,
-			};
+			// What was begun before a read failed is known by then, and not begun a second time.
 			for job in begun {
 				working.spawn(self.clone().work(job));
+			}
+			match followed {
+				Err(MinerError::Chain(error)) => walk.read_anew(error)?,
+				followed => followed?,
 			}
 		}
 	}
 
 	/// Begins the tasks that are assigned to the miner and not yet delivered, loses those that are
 	/// not any more, and closes the work whose end was missed.
-	async fn rescan(&self, view: &View) -> Result<Vec<Arc<Job>>, MinerError> {
+	async fn rescan(&self, view: &impl Tasks, begun: &mut Vec<Arc<Job>>) -> Result<(), MinerError> {
 		let tasks = persist(|| view.assigned_to(&self.operator)).await?;
 		let assigned: HashSet<TaskId> = tasks.iter().map(|(id, _)| *id).collect();
 		for job in self.jobs.unfinished() {
@@ -63,13 +59,15 @@ impl Miner {
 			}
 		}
 		self.close_missed(view).await?;
-		Ok(tasks
-			.into_iter()
-			.filter_map(|(id, task)| self.begin(id, task))
-			.collect())
+		begun.extend(
+			tasks
+				.into_iter()
+				.filter_map(|(id, task)| self.begin(id, task)),
+		);
+		Ok(())
 	}
 
-	async fn is_delivered(&self, view: &View, task: TaskId) -> Result<bool, MinerError> {
+	async fn is_delivered(&self, view: &impl Tasks, task: TaskId) -> Result<bool, MinerError> {
 		match persist(|| view.task(task)).await {
 			// What this version cannot read it does not give up.
 			Err(ReadError::Undecodable { .. }) => Ok(true),
@@ -81,7 +79,7 @@ impl Miner {
 	}
 
 	/// Closes the work for tasks whose end this worker has not seen.
-	async fn close_missed(&self, view: &View) -> Result<(), MinerError> {
+	async fn close_missed(&self, view: &impl Tasks) -> Result<(), MinerError> {
 		let open = self
 			.journal
 			.run(|journal| journal.open_deliveries())
@@ -101,19 +99,23 @@ impl Miner {
 				)
 			});
 			if over {
-				self.close(id, view.block().number).await?;
+				self.close(id, view.block()).await?;
 			}
 		}
 		Ok(())
 	}
 
-	async fn react(&self, view: &View, events: Vec<Event>) -> Result<Vec<Arc<Job>>, MinerError> {
-		let now = view.block().number;
-		let mut begun = Vec::new();
+	async fn react(
+		&self,
+		view: &impl Tasks,
+		events: Vec<Event>,
+		begun: &mut Vec<Arc<Job>>,
+	) -> Result<(), MinerError> {
+		let now = view.block();
 		for event in events {
 			match event {
 				Event::TaskAssigned(event) if event.miner == self.operator => {
-					let task = persist(|| view.task(event.task)).await?;
+					let task = legible(persist(|| view.task(event.task)).await)?;
 					begun.extend(task.and_then(|task| self.begin(event.task, task)));
 				}
 				Event::TaskRefunded(event) => {
@@ -135,14 +137,14 @@ impl Miner {
 				.run(move |journal| journal.prune_deliveries(now))
 				.await?;
 		}
-		Ok(begun)
+		Ok(())
 	}
 
 	/// Notes what the operator pays for work of this worker. Another worker of the operator notes its own.
-	pub(crate) async fn suffer(&self, event: Event) -> Result<(), MinerError> {
+	async fn suffer(&self, event: Event) -> Result<(), MinerError> {
 		match event {
 			Event::TaskMissed(event) if event.miner == self.operator => {
-				let task = persist_latest(|| self.ledger.task(event.task)).await?;
+				let task = legible(persist_latest(|| self.ledger.task(event.task)).await)?;
 				if self.serves(task.map(|task| task.request.profile)) {
 					tracing::error!(task = event.task, "missed the deadline, and pays for it");
 					self.metrics.missed();
@@ -150,7 +152,7 @@ impl Miner {
 				}
 			}
 			Event::MinerPunished(event) if event.miner == self.operator => {
-				let audit = persist_latest(|| self.ledger.audit(event.audit)).await?;
+				let audit = legible(persist_latest(|| self.ledger.audit(event.audit)).await)?;
 				if self.serves(audit.map(|audit| audit.work.profile)) {
 					tracing::error!(audit = event.audit, amount = event.amount, "punished");
 					self.metrics.slashed(event.amount);
@@ -161,7 +163,7 @@ impl Miner {
 		Ok(())
 	}
 
-	/// Whether work for `profile` is this worker's; that of which the chain knows nothing any more may be.
+	/// Whether work for `profile` is this worker's; that of which nothing is known any more may be.
 	fn serves(&self, profile: Option<Hash>) -> bool {
 		profile.is_none_or(|profile| profile == self.served.id)
 	}
@@ -178,6 +180,14 @@ impl Miner {
 		};
 		if miner != self.operator || task.request.profile != self.served.id {
 			return None;
+		}
+		if self
+			.jobs
+			.get(id)
+			.is_some_and(|known| known.window != window)
+		{
+			// It was taken away and assigned anew, in blocks that were missed.
+			self.lose(id);
 		}
 		let job = Arc::new(Job::new(id, task, price, window));
 		if !self.jobs.add(job.clone()) {

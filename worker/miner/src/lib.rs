@@ -6,7 +6,8 @@
 //! stands in the way; [`serve`] does so until
 //! the end, and [`drain`] ends the work so that nobody loses money.
 //!
-//! The model is any [`Compute`](infergrid_proof::Compute), the chain any [`Ledger`].
+//! The model is any [`Compute`](infergrid_proof::Compute), the chain any [`Ledger`] and any
+//! [`Walk`](infergrid_chain::Walk) along its blocks.
 
 mod drain;
 mod error;
@@ -25,7 +26,7 @@ mod work;
 
 pub use drain::{Owed, drain, owed, serve, tell_owed};
 pub use error::MinerError;
-pub use ledger::{Ledger, Node};
+pub use ledger::{LastOffer, Ledger, Node, Tasks};
 pub use metrics::MinerMetrics;
 pub use miner::{Miner, Position};
 pub use offer::{Intent, OfferError, OfferKeeper};

@@ -136,10 +136,21 @@ impl MinerMetrics {
 		self.slashed.inc_by(amount as f64 / AIT as f64);
 	}
 
+	/// Tasks that were assigned, and AIT earned.
+	#[cfg(test)]
+	pub(crate) fn enjoyed(&self) -> (u64, f64) {
+		(self.assigned.get(), self.earned.get())
+	}
+
 	/// Deadlines missed, and AIT lost to audits.
 	#[cfg(test)]
 	pub(crate) fn suffered(&self) -> (u64, f64) {
 		(self.missed.get(), self.slashed.get())
+	}
+
+	#[cfg(test)]
+	pub(crate) fn is_standing(&self) -> bool {
+		self.standing.get() == 1
 	}
 
 	pub(crate) fn standing(&self, good: bool) {

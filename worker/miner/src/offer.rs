@@ -1,14 +1,9 @@
 //! The offer on chain: kept as the miner wants it, and what stands in its way said aloud.
 
-use crate::metrics::MinerMetrics;
-use infergrid_chain::{
-	Call, Complaint, Offer, OfferTerms, ReadError, Served, SubmitError, Submitter, persist_latest,
-};
-use infergrid_primitives::{
-	AccountBytes,
-	market::{Price, Role},
-};
-use std::time::Duration;
+use crate::{ledger::LastOffer, miner::Miner};
+use infergrid_chain::{Complaint, OfferTerms, ReadError, persist_latest};
+use infergrid_primitives::market::Price;
+use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -43,61 +38,40 @@ pub enum OfferError {
 	OtherPeer,
 }
 
-/// Keeps one offer.
+/// Keeps the offer of one miner.
 #[derive(Debug)]
 pub struct OfferKeeper {
-	submitter: Submitter,
-	operator: AccountBytes,
-	served: Served,
+	pub(crate) miner: Arc<Miner>,
 	intent: Intent,
 	/// Where others dial, as a multiaddress; it may change.
 	address: watch::Receiver<String>,
-	metrics: MinerMetrics,
 }
 
 impl OfferKeeper {
-	/// A keeper for what `operator` offers for `served`.
-	pub fn new(
-		submitter: Submitter,
-		(operator, served): (AccountBytes, Served),
-		intent: Intent,
-		address: watch::Receiver<String>,
-		metrics: MinerMetrics,
-	) -> Self {
+	/// A keeper for what `miner` offers.
+	pub fn new(miner: Arc<Miner>, intent: Intent, address: watch::Receiver<String>) -> Self {
 		Self {
-			submitter,
-			operator,
-			served,
+			miner,
 			intent,
 			address,
-			metrics,
 		}
 	}
 
 	/// Puts the offer on chain for the first time. `replace` takes the place of another peer's.
 	pub async fn begin(&self, replace: bool) -> Result<(), OfferError> {
+		let last = self.last().await?;
 		// A withdrawn offer counts too, as long as tasks run on it.
-		let last = persist_latest(async || {
-			let view = self.submitter.chain().latest().await?;
-			view.last_offer(&self.served.id, &self.operator).await
-		})
-		.await?;
-		let other = last.is_some_and(|offer| offer.terms.peer != self.intent.peer);
-		if other && !replace {
+		let other = |last: &LastOffer| last.terms.peer != self.intent.peer;
+		if last.as_ref().is_some_and(other) && !replace {
 			return Err(OfferError::OtherPeer);
 		}
 		// The watch repeats it, and tells when it is over.
-		self.renew(self.standing_offer().await?).await;
+		self.renew(last).await;
 		Ok(())
 	}
 
-	/// The way on chain, and what is offered there.
-	pub(crate) fn place(&self) -> (Submitter, Served) {
-		(self.submitter.clone(), self.served.clone())
-	}
-
 	/// Watches the offer and the bond under it, until `stop`.
-	pub async fn watch(mut self, stop: CancellationToken) -> Result<(), OfferError> {
+	pub async fn watch(&mut self, stop: CancellationToken) -> Result<(), OfferError> {
 		let mut complaint = Complaint::new("the chain assigns nothing to this miner");
 		loop {
 			tokio::select! {
@@ -112,59 +86,45 @@ impl OfferKeeper {
 					tracing::info!(address = %*self.address.borrow(), "the address has changed");
 				},
 			}
-			let worker = self.submitter.account();
-			let (operator, profile) = (&self.operator, &self.served.id);
-			let standing = persist_latest(async || {
-				let view = self.submitter.chain().latest().await?;
-				view.standing(Role::Miner, operator, &worker, profile).await
-			})
-			.await?;
-			self.metrics.standing(standing.is_good());
+			let miner = &self.miner;
+			let (operator, profile) = (&miner.operator, &miner.served.id);
+			let standing = persist_latest(|| miner.ledger.standing(operator, profile)).await?;
+			miner.metrics.standing(standing.is_good());
 			complaint.tell(&standing);
 			if standing.is_good() || standing.is_mended_by_listing() {
-				self.renew(self.standing_offer().await?).await;
+				self.renew(self.last().await?).await;
 			}
 		}
 	}
 
-	/// Takes the offer back, so that the chain assigns nothing more.
-	pub async fn withdraw(submitter: &Submitter, served: &Served) -> Result<(), SubmitError> {
-		submitter
-			.submit(&Call::withdraw_offer(&served.id), None)
-			.await
-			.map(drop)
+	/// What lies on chain of the operator's offer.
+	async fn last(&self) -> Result<Option<LastOffer>, ReadError> {
+		let miner = &self.miner;
+		let (operator, profile) = (&miner.operator, &miner.served.id);
+		persist_latest(|| miner.ledger.last_offer(operator, profile)).await
 	}
 
-	/// The operator's offer as it is on chain; None if it is withdrawn.
-	async fn standing_offer(&self) -> Result<Option<Offer>, ReadError> {
-		persist_latest(async || {
-			let view = self.submitter.chain().latest().await?;
-			view.offer(&self.served.id, &self.operator).await
-		})
-		.await
-	}
-
-	/// Puts the offer on chain, unless `standing` is as it should be.
-	async fn renew(&self, standing: Option<Offer>) {
-		let wanted = OfferTerms {
+	/// Puts the offer on chain, unless the `last` one stands and is as it should be.
+	async fn renew(&self, last: Option<LastOffer>) {
+		let terms = OfferTerms {
 			price: self.intent.price,
 			capacity: self.intent.capacity,
 			peer: self.intent.peer.clone(),
 			address: self.address.borrow().clone().into_bytes(),
 		};
-		if standing.is_some_and(|offer| offer.terms == wanted) {
+		if last.is_some_and(|last| last.stands && last.terms == terms) {
 			return;
 		}
-		let call = Call::set_offer(&self.served.id, &wanted);
-		if let Err(error) = self.submitter.submit_checked(&call).await {
+		let miner = &self.miner;
+		if let Err(error) = miner.ledger.set_offer(&miner.served.id, &terms).await {
 			tracing::error!(%error, "the chain does not take the offer");
 			return;
 		}
 		tracing::info!(
-			offer.address = %String::from_utf8_lossy(&wanted.address),
-			offer.capacity = wanted.capacity,
-			offer.price_input = wanted.price.input,
-			offer.price_output = wanted.price.output,
+			offer.address = %String::from_utf8_lossy(&terms.address),
+			offer.capacity = terms.capacity,
+			offer.price_input = terms.price.input,
+			offer.price_output = terms.price.output,
 			"the offer is on chain"
 		);
 	}

@@ -3,6 +3,8 @@
 #![allow(clippy::disallowed_methods, reason = "a test may spawn")]
 
 mod fake;
+mod follow;
+mod offer;
 mod openings;
 mod payers;
 mod tasks;

@@ -8,7 +8,7 @@ use crate::{
 	jobs::{Job, Prompt},
 	miner::Miner,
 };
-use infergrid_chain::persist_latest;
+use infergrid_chain::{Advice, ReadError, legible, persist_latest};
 use infergrid_journal::Delivery;
 use infergrid_primitives::{
 	BlockNumber, Hash,
@@ -44,15 +44,20 @@ enum Unanswered {
 	#[error("there is no time left to compute it")]
 	TooLate,
 	#[error(transparent)]
+	Unreadable(ReadError),
+	#[error(transparent)]
 	Compute(ComputeError),
 	/// Not this task alone: the worker stops.
 	#[error(transparent)]
 	Fatal(#[from] MinerError),
 }
 
-impl From<infergrid_chain::ReadError> for Unanswered {
-	fn from(error: infergrid_chain::ReadError) -> Self {
-		Self::Fatal(error.into())
+impl From<ReadError> for Unanswered {
+	fn from(error: ReadError) -> Self {
+		match error.advice() {
+			Advice::Skip => Self::Unreadable(error),
+			Advice::Retry | Advice::Die => Self::Fatal(error.into()),
+		}
 	}
 }
 
@@ -282,7 +287,7 @@ impl Miner {
 
 	/// Whether the chain has this receipt for the task.
 	async fn stands(&self, job: &Job, delivery: &Delivery) -> Result<bool, MinerError> {
-		let receipt = persist_latest(|| self.ledger.receipt(job.id)).await?;
+		let receipt = legible(persist_latest(|| self.ledger.receipt(job.id)).await)?;
 		Ok(receipt.is_some_and(|receipt| receipt == delivery.receipt))
 	}
 }

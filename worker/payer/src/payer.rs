@@ -13,7 +13,8 @@ use crate::{
 	task::Task,
 };
 use infergrid_chain::{
-	Chain, Event, Follower, MORTALITY, ReadError, Step, TaskStatus, View, persist, persist_latest,
+	Chain, Event, Follower, MORTALITY, ReadError, Step, TaskStatus, View, Walk, persist,
+	persist_latest,
 };
 use infergrid_journal::{Answer, Journal, JournalError, Order, Placed};
 use infergrid_keys::address;

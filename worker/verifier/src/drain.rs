@@ -2,15 +2,12 @@
 //! is still owed afterwards is said.
 
 use crate::{Ledger, Verifier, VerifierError};
-use infergrid_chain::{Phase, Submitter, persist_latest};
+use infergrid_chain::{Phase, in_time, persist_latest};
 use infergrid_journal::Journal;
 use infergrid_primitives::{AccountBytes, AuditId, BlockNumber};
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
-
-/// How long a node may take to say what is owed.
-const READING: Duration = Duration::from_secs(30);
 
 /// Votes that are owed, each with the last block of the running phase; None where the node does not say.
 pub type OwedVotes = Option<Vec<(AuditId, BlockNumber)>>;
@@ -42,7 +39,6 @@ impl Verifier {
 	/// `limit` of zero ends it at once.
 	pub async fn keep_standing(
 		&self,
-		submitter: &Submitter,
 		stop: CancellationToken,
 		limit: Duration,
 	) -> Result<OwedVotes, VerifierError> {
@@ -53,7 +49,7 @@ impl Verifier {
 		// A call under way comes to its end first: it would stand again.
 		tokio::select! {
 			biased;
-			ended = self.stand(submitter, stop.clone()) => ended?,
+			ended = self.stand(stop.clone()) => ended?,
 			_ = overdue => {},
 		}
 		if limit.is_zero() {
@@ -87,7 +83,7 @@ impl Verifier {
 				"stopping though votes are not revealed"
 			),
 		}
-		timeout(READING, self.votes_owed()).await.ok().transpose()
+		in_time(self.votes_owed()).await
 	}
 
 	async fn votes_owed(&self) -> Result<Vec<(AuditId, BlockNumber)>, VerifierError> {

@@ -1,24 +1,21 @@
 //! Which audits are this worker's duty: read from the chain and nothing else, so that a restart finds
 //! them again.
 
-use crate::{Verifier, VerifierError};
-use infergrid_chain::{Chain, Duty, Event, Follower, Step, persist, persist_latest};
+use crate::{Verifier, VerifierError, ledger::Audits};
+use infergrid_chain::{Advice, Duty, Event, Step, Walk, legible, persist, persist_latest};
 use infergrid_primitives::{AuditId, Balance, BlockNumber};
 use std::{collections::HashSet, sync::Arc};
 use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
 
 /// Blocks between two clearings of the journal.
 const PRUNE_EVERY: BlockNumber = 100;
 
 impl Verifier {
-	/// Does the duties that the chain draws for the verifier, until `stop`.
-	pub async fn follow(
-		self: Arc<Self>,
-		chain: Chain,
-		stop: CancellationToken,
-	) -> Result<(), VerifierError> {
-		let mut follower = Follower::new(chain, stop);
+	/// Does the duties that the chain draws for the verifier, to the end of `walk`.
+	pub async fn follow<W>(self: Arc<Self>, mut walk: W) -> Result<(), VerifierError>
+	where
+		W: Walk<View: Audits>,
+	{
 		// The chain bounds their number by the work that miners may have unsettled.
 		let mut working = JoinSet::new();
 		let mut known = HashSet::new();
@@ -30,46 +27,58 @@ impl Verifier {
 					known.remove(&key);
 					continue;
 				},
-				step = follower.next() => step?,
+				step = walk.next() => step?,
 			};
-			let duties = match step {
+			let found = match step {
 				None => return Ok(()),
-				Some(Step::Rescan(view)) => match persist(|| view.duties(&self.operator)).await {
-					Ok(duties) => duties,
-					Err(error) => {
-						follower.read_anew(error)?;
-						continue;
-					}
-				},
+				Some(Step::Rescan(view)) => persist(|| view.duties(&self.operator))
+					.await
+					.map_err(VerifierError::from),
 				Some(Step::Block(view, events)) => {
-					let now = view.block().number;
-					if now.is_multiple_of(PRUNE_EVERY) {
-						self.journal
-							.run(move |journal| journal.prune_ballots(now))
-							.await?;
-					}
-					match self.drawn(events).await {
-						Ok(duties) => duties,
-						Err(VerifierError::Chain(error)) => {
-							follower.read_anew(error)?;
-							continue;
-						}
-						Err(error) => return Err(error),
-					}
+					self.prune(view.block()).await?;
+					self.drawn(events).await
 				}
+			};
+			let duties = match found {
+				Err(VerifierError::Chain(error)) => {
+					walk.read_anew(error)?;
+					continue;
+				}
+				found => found?,
 			};
 			for duty in duties {
 				let key = (duty.audit, duty.round);
 				if known.insert(key) {
 					let verifier = self.clone();
-					working.spawn(async move { verifier.serve(duty).await.map(|()| key) });
+					working.spawn(async move { verifier.attend(duty).await.map(|()| key) });
 				}
 			}
 		}
 	}
 
+	/// One duty, which may turn out to be one that this version cannot do: it gives up no other.
+	async fn attend(&self, duty: Duty) -> Result<(), VerifierError> {
+		let audit = duty.audit;
+		match self.serve(duty).await {
+			Err(VerifierError::Chain(error)) if error.advice() == Advice::Skip => {
+				tracing::error!(audit, %error, "this worker cannot vote in the audit");
+				Ok(())
+			}
+			served => served,
+		}
+	}
+
+	async fn prune(&self, now: BlockNumber) -> Result<(), VerifierError> {
+		if now.is_multiple_of(PRUNE_EVERY) {
+			self.journal
+				.run(move |journal| journal.prune_ballots(now))
+				.await?;
+		}
+		Ok(())
+	}
+
 	/// The duties that a block brings. Notes what it gives and takes, too.
-	pub(crate) async fn drawn(&self, events: Vec<Event>) -> Result<Vec<Duty>, VerifierError> {
+	async fn drawn(&self, events: Vec<Event>) -> Result<Vec<Duty>, VerifierError> {
 		let mut duties = Vec::new();
 		// What came to the operator out of the latest slash. The chain takes a slash, shares it out, and
 		// names the audit last.
@@ -115,7 +124,7 @@ impl Verifier {
 	/// Whether the audit is of this worker's profile, and not one of work that the operator paid for,
 	/// which gives a payer its share. Another worker of the operator notes its own.
 	async fn audited(&self, audit: AuditId) -> Result<bool, VerifierError> {
-		let audit = persist_latest(|| self.ledger.audit(audit)).await?;
+		let audit = legible(persist_latest(|| self.ledger.audit(audit)).await)?;
 		Ok(audit.is_some_and(|audit| {
 			audit.work.profile == self.served.id && audit.work.payer != self.operator
 		}))

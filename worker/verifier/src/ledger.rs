@@ -1,11 +1,25 @@
 //! The chain as a verifier needs it.
 
 use async_trait::async_trait;
-use infergrid_chain::{Audit, Call, Chain, Offer, ReadError, SubmitError, Submitter, Task, View};
+use infergrid_chain::{
+	Audit, Call, Chain, Duty, Offer, ReadError, Standing, SubmitError, Submitter, Task, View,
+};
 use infergrid_primitives::{
-	AccountBytes, AuditId, BlockNumber, Hash, TaskId, WorkerKey, audit::Vote, request::Receipt,
+	AccountBytes, AuditId, BlockNumber, Hash, TaskId, WorkerKey, audit::Vote, market::Role,
+	request::Receipt,
 };
 use std::fmt;
+
+/// The audits after one block. Implemented over a node's state, and by a fake in tests.
+#[async_trait]
+pub trait Audits: Send + Sync {
+	/// The block.
+	fn block(&self) -> BlockNumber;
+
+	/// The running audits on whose committee `verifier` sits, without those that this version cannot
+	/// read.
+	async fn duties(&self, verifier: &AccountBytes) -> Result<Vec<Duty>, ReadError>;
+}
 
 /// The finalized chain, and the way into it. Implemented over a node, and by a fake in tests.
 #[async_trait]
@@ -63,6 +77,16 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
 		verifier: &AccountBytes,
 	) -> Result<Vec<(AuditId, BlockNumber)>, ReadError>;
 
+	/// How `operator` stands as a verifier of `profile`, with this worker acting for it.
+	async fn standing(
+		&self,
+		operator: &AccountBytes,
+		profile: &Hash,
+	) -> Result<Standing, ReadError>;
+
+	/// Joins the list of those that stand for `profile`, unless the chain would refuse that now.
+	async fn stand(&self, profile: &Hash) -> Result<(), SubmitError>;
+
 	/// Leaves the list of those that stand for `profile`.
 	async fn stand_down(&self, profile: &Hash) -> Result<(), SubmitError>;
 
@@ -82,6 +106,17 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
 		salt: &Hash,
 		by: BlockNumber,
 	) -> Result<(), SubmitError>;
+}
+
+#[async_trait]
+impl Audits for View {
+	fn block(&self) -> BlockNumber {
+		self.block().number
+	}
+
+	async fn duties(&self, verifier: &AccountBytes) -> Result<Vec<Duty>, ReadError> {
+		self.duties(verifier).await
+	}
 }
 
 /// A node, and the worker key's extrinsics.
@@ -197,6 +232,21 @@ impl Ledger for Node {
 		let owed = self.view().await?.votes_owed(verifier).await?;
 		let here = owed.into_iter().filter(|(_, of, _)| of == profile);
 		Ok(here.map(|(audit, _, until)| (audit, until)).collect())
+	}
+
+	async fn standing(
+		&self,
+		operator: &AccountBytes,
+		profile: &Hash,
+	) -> Result<Standing, ReadError> {
+		let view = self.view().await?;
+		view.standing(Role::Verifier, operator, &self.worker(), profile)
+			.await
+	}
+
+	async fn stand(&self, profile: &Hash) -> Result<(), SubmitError> {
+		let call = Call::stand(profile);
+		self.submitter.submit_checked(&call).await.map(drop)
 	}
 
 	async fn stand_down(&self, profile: &Hash) -> Result<(), SubmitError> {

@@ -5,8 +5,8 @@
 //! operator in the list of those that stand for the profile until the end ([`Verifier::keep_standing`]), which
 //! drops no vote ([`Verifier::drain`]).
 //!
-//! The model is any [`Compute`](infergrid_proof::Compute), the chain any [`Ledger`], the network any
-//! [`Miners`].
+//! The model is any [`Compute`](infergrid_proof::Compute), the chain any [`Ledger`] and any
+//! [`Walk`](infergrid_chain::Walk) along its blocks, the network any [`Miners`].
 
 mod drain;
 mod duty;
@@ -24,7 +24,7 @@ mod verifier;
 
 pub use drain::{OwedVotes, open_votes, tell_owed};
 pub use error::VerifierError;
-pub use ledger::{Ledger, Node};
+pub use ledger::{Audits, Ledger, Node};
 pub use metrics::VerifierMetrics;
 pub use miners::{AskError, Miners};
 pub use verifier::{Position, Verifier};

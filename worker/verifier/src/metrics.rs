@@ -109,6 +109,11 @@ impl VerifierMetrics {
 		self.slashed.inc_by(amount as f64 / AIT as f64);
 	}
 
+	#[cfg(test)]
+	pub(crate) fn is_standing(&self) -> bool {
+		self.standing.get() == 1
+	}
+
 	pub(crate) fn standing(&self, good: bool) {
 		self.standing.set(good.into());
 	}

@@ -4,3 +4,5 @@
 
 mod duties;
 mod fake;
+mod follow;
+mod stand;

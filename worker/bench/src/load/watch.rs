@@ -1,7 +1,7 @@
 //! What the chain says of the grid meanwhile.
 
 use crate::BenchError;
-use infergrid_chain::{Chain, Event, Follower, Options, Step, address};
+use infergrid_chain::{Chain, Event, Follower, Options, Step, Walk, address};
 use infergrid_primitives::TaskId;
 use serde::Serialize;
 use std::{collections::BTreeSet, time::Duration};

@@ -1,5 +1,8 @@
 use super::fake::FakeNode;
-use crate::{Advice, Follower, ReadError, Step, persist, persist_latest};
+use crate::{
+	Advice, Follower, ReadError, Step, Walk, fake::undecodable, in_time, legible, persist,
+	persist_latest,
+};
 use infergrid_primitives::BlockNumber;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
@@ -87,17 +90,30 @@ async fn a_read_is_repeated_only_while_that_may_help() {
 	let read = persist(|| std::future::ready(answers.pop_front().unwrap())).await;
 	assert_eq!(read.unwrap(), 7);
 
-	let mut answers = VecDeque::from([Err(error), Ok(8), Err(unreadable())]);
+	let mut answers = VecDeque::from([Err(error), Ok(8), Err(undecodable("Tasks.Tasks", 7))]);
 	let mut next = || std::future::ready(answers.pop_front().unwrap());
 	assert_eq!(persist_latest(&mut next).await.unwrap(), 8);
 	let error = persist_latest(next).await.unwrap_err();
 	assert!(matches!(error, ReadError::Undecodable { .. }), "{error}");
 }
 
-fn unreadable() -> ReadError {
-	ReadError::undecodable(
-		"Tasks.Tasks".into(),
-		&[7],
-		subxt::Error::Other("short".into()),
-	)
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_gone_holds_back_nobody_who_wants_to_end() {
+	assert_eq!(in_time(async { Ok::<_, ()>(1) }).await, Ok(Some(1)));
+	assert_eq!(in_time(async { Err::<(), _>(2) }).await, Err(2));
+	assert_eq!(
+		in_time(std::future::pending::<Result<(), ()>>()).await,
+		Ok(None)
+	);
+}
+
+#[test]
+fn only_what_cannot_be_decoded_is_gone_on_without() {
+	assert_eq!(legible(Ok(Some(1))).unwrap(), Some(1));
+	assert_eq!(
+		legible::<()>(Err(undecodable("Tasks.Tasks", 7))).unwrap(),
+		None
+	);
+	let error = legible::<()>(Err(ReadError::Closed)).unwrap_err();
+	assert!(matches!(error, ReadError::Closed), "{error}");
 }

@@ -1,13 +1,19 @@
 //! A chain that does what a test says, and a miner on it.
 
-use crate::{Ledger, Miner, MinerMetrics, Position, jobs::Job};
+use crate::{
+	LastOffer, Ledger, Miner, MinerMetrics, Position, Tasks,
+	jobs::{Job, Prompt},
+};
 use async_trait::async_trait;
-use infergrid_chain::{Audit, Phase, ReadError, Refusal, Served, SubmitError, Task, TaskStatus};
+use infergrid_chain::{
+	Audit, OfferTerms, Phase, ReadError, Refusal, Served, Standing, SubmitError, Task, TaskStatus,
+	fake::undecodable,
+};
 use infergrid_journal::{Delivery, Journal};
 use infergrid_keys::Key;
 use infergrid_primitives::{
 	AccountBytes, AuditId, BlockNumber, Hash, TaskId, WorkerKey,
-	market::Price,
+	market::{Price, Work},
 	request::{
 		Assurance, Payment, PromptCommitment, Receipt, Request, SamplingParams, Window,
 		commit_tokens,
@@ -15,10 +21,11 @@ use infergrid_primitives::{
 };
 use infergrid_proof::fake::Echo;
 use std::{
-	collections::{HashMap, VecDeque},
+	collections::{HashMap, HashSet, VecDeque},
 	sync::{Arc, Mutex, MutexGuard},
 	time::Duration,
 };
+use tempfile::NamedTempFile;
 use tokio::sync::watch;
 
 pub(super) const GENESIS: Hash = [9; 32];
@@ -46,6 +53,33 @@ pub(super) struct State {
 	pub(super) submitted: Vec<Receipt>,
 	/// How the next reads fail.
 	pub(super) failures: VecDeque<ReadError>,
+	/// Tasks of which the next read at a step of the walk fails.
+	pub(super) failing: HashMap<TaskId, ReadError>,
+	/// Tasks and audits whose records cannot be decoded.
+	pub(super) undecodable: HashSet<u64>,
+	/// How the operator stands, where that is not well.
+	pub(super) standing: Option<Standing>,
+	pub(super) offer: Option<LastOffer>,
+	/// Offers that were submitted, refused or not.
+	pub(super) offered: Vec<OfferTerms>,
+}
+
+impl State {
+	/// The record at `key` of `records`, which are called `item`.
+	fn record<T: Clone>(
+		&self,
+		(item, records): (&str, &HashMap<u64, T>),
+		key: u64,
+	) -> Result<Option<T>, ReadError> {
+		if self.undecodable.contains(&key) {
+			return Err(undecodable(item, key));
+		}
+		Ok(records.get(&key).cloned())
+	}
+
+	fn task(&self, task: TaskId) -> Result<Option<Task>, ReadError> {
+		self.record(("Tasks.Tasks", &self.tasks), task)
+	}
 }
 
 /// A chain whose state and finalized block a test sets.
@@ -75,6 +109,35 @@ impl FakeLedger {
 }
 
 #[async_trait]
+impl Tasks for Arc<FakeLedger> {
+	fn block(&self) -> BlockNumber {
+		self.finalized()
+	}
+
+	async fn assigned_to(&self, operator: &AccountBytes) -> Result<Vec<(TaskId, Task)>, ReadError> {
+		self.read(|state| {
+			let legible = state
+				.tasks
+				.iter()
+				.filter(|(id, _)| !state.undecodable.contains(id));
+			legible
+				.filter(
+					|(_, task)| matches!(&task.status, TaskStatus::Assigned { miner, .. } if miner == operator),
+				)
+				.map(|(id, task)| (*id, task.clone()))
+				.collect()
+		})
+	}
+
+	async fn task(&self, task: TaskId) -> Result<Option<Task>, ReadError> {
+		if let Some(error) = self.state().failing.remove(&task) {
+			return Err(error);
+		}
+		self.read(|state| state.task(task))?
+	}
+}
+
+#[async_trait]
 impl Ledger for FakeLedger {
 	fn genesis(&self) -> Hash {
 		GENESIS
@@ -99,19 +162,19 @@ impl Ledger for FakeLedger {
 	}
 
 	async fn task(&self, task: TaskId) -> Result<Option<Task>, ReadError> {
-		self.read(|state| state.tasks.get(&task).cloned())
+		self.read(|state| state.task(task))?
 	}
 
 	async fn prompt(&self, task: TaskId) -> Result<Option<Vec<u8>>, ReadError> {
-		self.read(|state| state.prompts.get(&task).cloned())
+		self.read(|state| state.record(("Tasks.Prompts", &state.prompts), task))?
 	}
 
 	async fn receipt(&self, task: TaskId) -> Result<Option<Receipt>, ReadError> {
-		self.read(|state| state.receipts.get(&task).cloned())
+		self.read(|state| state.record(("Tasks.Receipts", &state.receipts), task))?
 	}
 
 	async fn audit(&self, audit: AuditId) -> Result<Option<Audit>, ReadError> {
-		self.read(|state| state.audits.get(&audit).cloned())
+		self.read(|state| state.record(("Audits.Audits", &state.audits), audit))?
 	}
 
 	async fn last_opening(&self, audit: &Audit) -> Result<Option<BlockNumber>, ReadError> {
@@ -123,6 +186,36 @@ impl Ledger for FakeLedger {
 
 	async fn operator_of(&self, worker: &WorkerKey) -> Result<Option<AccountBytes>, ReadError> {
 		self.read(|state| state.workers.get(worker).copied())
+	}
+
+	async fn standing(&self, _: &AccountBytes, _: &Hash) -> Result<Standing, ReadError> {
+		self.read(|state| state.standing.clone().unwrap_or(Standing::Good))
+	}
+
+	async fn last_offer(&self, _: &AccountBytes, _: &Hash) -> Result<Option<LastOffer>, ReadError> {
+		self.read(|state| state.offer.clone())
+	}
+
+	async fn set_offer(&self, _: &Hash, terms: &OfferTerms) -> Result<(), SubmitError> {
+		let mut state = self.state();
+		state.offered.push(terms.clone());
+		if let Some(refusal) = state.refusals.pop_front() {
+			return Err(refusal);
+		}
+		state.offer = Some(LastOffer {
+			terms: terms.clone(),
+			stands: true,
+		});
+		// Who offers is in the profile's list.
+		state.standing = None;
+		Ok(())
+	}
+
+	async fn withdraw_offer(&self, _: &Hash) -> Result<(), SubmitError> {
+		if let Some(offer) = &mut self.state().offer {
+			offer.stands = false;
+		}
+		Ok(())
 	}
 
 	async fn submit_result(
@@ -180,6 +273,15 @@ pub(super) fn scene(model: Echo) -> Scene {
 	}
 }
 
+/// What is logged in this thread, as long as the guard lives.
+pub(super) fn log() -> (NamedTempFile, impl Drop) {
+	let log = NamedTempFile::new().unwrap();
+	let subscriber = tracing_subscriber::fmt()
+		.with_ansi(false)
+		.with_writer(Arc::new(log.reopen().unwrap()));
+	(log, tracing::subscriber::set_default(subscriber.finish()))
+}
+
 pub(super) const PROMPT: [u32; 3] = [10, 20, 30];
 
 impl Scene {
@@ -216,6 +318,30 @@ impl Scene {
 		let job = Arc::new(Job::new(id, task, PRICE, WINDOW));
 		assert!(self.miner.jobs.add(job.clone()));
 		job
+	}
+}
+
+pub(super) fn prompt() -> Prompt {
+	Prompt {
+		salt: SALT,
+		ids: PROMPT.to_vec(),
+	}
+}
+
+/// The audit of `task`, for `profile`, drawn in block 40.
+pub(super) fn scheduled(task: TaskId, profile: Hash) -> Audit {
+	Audit {
+		work: Work {
+			task,
+			profile,
+			miner: OPERATOR,
+			payer: [1; 32],
+			fee: 1,
+			tokens: 5,
+			always: false,
+		},
+		included_at: 30,
+		phase: Phase::Scheduled { draw_at: 40 },
 	}
 }
 

@@ -1,24 +1,13 @@
 //! One task from assignment to receipt.
 
-use super::fake::{GENESIS, OPERATOR, PRICE, PROMPT, SALT, WINDOW, refused, scene};
-use crate::{
-	Owed,
-	jobs::{Job, Prompt},
-	owed,
-};
-use infergrid_chain::{Audit, Event, Phase, ReadError, Refusal as ChainRefusal, TaskStatus, event};
+use super::fake::{GENESIS, OPERATOR, PRICE, WINDOW, prompt, refused, scene, scheduled};
+use crate::{Owed, jobs::Job, owed};
+use infergrid_chain::{ReadError, Refusal as ChainRefusal, TaskStatus};
 use infergrid_keys::verify;
-use infergrid_primitives::{AIT, Hash, TaskId, market::Work};
+use infergrid_primitives::request::PromptCommitment;
 use infergrid_proof::fake::{Call, Echo, Fault};
 use infergrid_swarm::Refusal;
 use std::{sync::Arc, time::Duration};
-
-fn prompt() -> Prompt {
-	Prompt {
-		salt: SALT,
-		ids: PROMPT.to_vec(),
-	}
-}
 
 fn end(job: &Job) -> Option<Result<(), Refusal>> {
 	job.watch().borrow().end.clone().map(|end| end.map(drop))
@@ -227,48 +216,21 @@ async fn a_signed_receipt_is_owed_until_it_is_delivered_and_can_be_opened_no_mor
 	assert_eq!(owed().await, due(140));
 }
 
-/// The audit of `task`, for `profile`, drawn in block 40.
-fn scheduled(task: TaskId, profile: Hash) -> Audit {
-	Audit {
-		work: Work {
-			task,
-			profile,
-			miner: OPERATOR,
-			payer: [1; 32],
-			fee: 1,
-			tokens: 5,
-			always: false,
-		},
-		included_at: 30,
-		phase: Phase::Scheduled { draw_at: 40 },
-	}
-}
-
 #[tokio::test(start_paused = true)]
-async fn what_another_worker_of_the_operator_suffers_is_its_own_affair() {
+async fn what_cannot_be_decoded_is_no_matter_for_other_tasks() {
 	let scene = scene(Echo::new());
-	for (id, profile) in [(1, [3; 32]), (2, [99; 32])] {
-		let mut task = scene.task(2);
-		task.request.profile = profile;
-		scene.ledger.state().tasks.insert(id, task);
-		let audit = scheduled(id, profile);
-		scene.ledger.state().audits.insert(id, audit);
-	}
-	for id in [2, 1] {
-		for event in [
-			Event::TaskMissed(event::TaskMissed {
-				task: id,
-				miner: OPERATOR,
-			}),
-			Event::MinerPunished(event::MinerPunished {
-				audit: id,
-				miner: OPERATOR,
-				amount: AIT,
-			}),
-		] {
-			scene.miner.suffer(event).await.unwrap();
-		}
-		let expected = if id == 1 { (1, 1.0) } else { (0, 0.0) };
-		assert_eq!(scene.miner.metrics.suffered(), expected);
-	}
+	let mut task = scene.task(2);
+	task.request.prompt = PromptCommitment::Inline { hash: [4; 32] };
+	let job = scene.assign(1, task);
+	scene.ledger.state().undecodable.insert(1);
+	scene.miner.clone().work(job.clone()).await.unwrap();
+	assert_eq!(end(&job), Some(Err(Refusal::Unavailable)));
+
+	let job = scene.assign(2, scene.task(2));
+	job.offer_prompt(prompt());
+	let refusal = refused(ChainRefusal::Payment);
+	scene.ledger.state().undecodable.insert(2);
+	scene.ledger.state().refusals.push_back(refusal);
+	scene.miner.clone().work(job.clone()).await.unwrap();
+	assert_eq!(end(&job), Some(Ok(())));
 }

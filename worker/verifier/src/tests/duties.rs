@@ -2,8 +2,8 @@
 
 use super::fake::{DUTY, MINER, OPERATOR, OTHER_MINER, Scene, UNTIL, scene};
 use crate::{AskError, VerifierError, open_votes};
-use infergrid_chain::{Event, Phase, Refusal, SubmitError, event};
-use infergrid_primitives::{AIT, audit::Verdict, market::Role};
+use infergrid_chain::{Refusal, SubmitError};
+use infergrid_primitives::audit::Verdict;
 use infergrid_proof::fake::Fault;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -14,23 +14,10 @@ impl Scene {
 		tokio::spawn(async move { verifier.serve(DUTY).await })
 	}
 
-	/// Opens the time to reveal.
-	fn reveal(&self) {
-		self.ledger.state().audit.phase = Phase::Revealing {
-			round: DUTY.round,
-			randomness: [4; 32],
-			committee: vec![OPERATOR],
-			until: UNTIL + 20,
-		};
-		self.ledger.finalize(UNTIL + 1);
-	}
-
 	/// Waits until the commitment is on chain, opens the time to reveal, and gives the vote.
 	async fn verdict(&self) -> Verdict {
 		let duty = self.serve();
-		while self.ledger.state().commitments.is_empty() {
-			tokio::time::sleep(Duration::from_secs(1)).await;
-		}
+		self.committed(1).await;
 		self.reveal();
 		duty.await.unwrap().unwrap();
 		let state = self.ledger.state();
@@ -136,9 +123,7 @@ async fn a_miner_that_comes_back_in_time_is_heard() {
 async fn after_a_restart_the_vote_that_was_committed_is_revealed() {
 	let scene = scene();
 	let duty = scene.serve();
-	while scene.ledger.state().commitments.is_empty() {
-		tokio::time::sleep(Duration::from_secs(1)).await;
-	}
+	scene.committed(1).await;
 	duty.abort();
 	// Another examination would find something else.
 	scene.ledger.state().work = None;
@@ -186,9 +171,7 @@ async fn a_stop_between_commitment_and_reveal_drops_no_vote() {
 	let other = ([99; 32], 77, 500);
 	scene.ledger.state().elsewhere.push(other);
 	let duty = scene.serve();
-	while scene.ledger.state().commitments.is_empty() {
-		tokio::time::sleep(Duration::from_secs(1)).await;
-	}
+	scene.committed(1).await;
 	let verifier = scene.verifier.clone();
 	let draining = tokio::spawn(async move { verifier.drain(Duration::from_secs(900)).await });
 	tokio::time::sleep(Duration::from_secs(30)).await;
@@ -219,9 +202,7 @@ async fn a_vote_is_open_from_its_record_until_it_is_revealed() {
 	};
 	assert_eq!(open().await, []);
 	let duty = scene.serve();
-	while scene.ledger.state().commitments.is_empty() {
-		tokio::time::sleep(Duration::from_secs(1)).await;
-	}
+	scene.committed(1).await;
 	assert_eq!(open().await, [(DUTY.audit, UNTIL)]);
 	scene.reveal();
 	duty.await.unwrap().unwrap();
@@ -250,44 +231,5 @@ async fn a_duty_of_another_worker_of_the_operator_is_left_to_it() {
 	scene.ledger.state().audit.work.profile = [99; 32];
 	scene.serve().await.unwrap().unwrap();
 	assert!(scene.ledger.state().commitments.is_empty());
-	scene.verifier.drawn(verdict_events()).await.unwrap();
 	assert_eq!(scene.verifier.metrics.counts(), (0, 0.0, 0.0));
-}
-
-#[tokio::test(start_paused = true)]
-async fn shares_of_slashes_are_earned_and_nothing_else() {
-	let scene = scene();
-	assert_eq!(scene.verdict().await, Verdict::Valid);
-	scene.verifier.drawn(verdict_events()).await.unwrap();
-	assert_eq!(scene.verifier.metrics.counts(), (1, 3.0, 4.0));
-}
-
-/// A fee that comes back, a slash with a share for the verifier, and one of the verifier itself.
-fn verdict_events() -> Vec<Event> {
-	let deposit = |who, amount| Event::Deposit(event::Deposit { who, amount });
-	let slashed = |operator, role| {
-		Event::Slashed(event::Slashed {
-			operator,
-			role,
-			amount: 4 * AIT,
-		})
-	};
-	vec![
-		deposit(OPERATOR, 9 * AIT),
-		slashed(MINER, Role::Miner),
-		deposit(OTHER_MINER, AIT),
-		deposit(OPERATOR, 3 * AIT),
-		Event::MinerPunished(event::MinerPunished {
-			audit: DUTY.audit,
-			miner: MINER,
-			amount: 4 * AIT,
-		}),
-		slashed(OPERATOR, Role::Verifier),
-		Event::VerifierPunished(event::VerifierPunished {
-			audit: DUTY.audit,
-			verifier: OPERATOR,
-			amount: 4 * AIT,
-		}),
-		deposit(OPERATOR, AIT),
-	]
 }

@@ -1,9 +1,10 @@
 //! A chain and miners that do what a test says, and a verifier among them.
 
-use crate::{AskError, Ledger, Miners, Position, Verifier, VerifierMetrics};
+use crate::{AskError, Audits, Ledger, Miners, Position, Verifier, VerifierMetrics};
 use async_trait::async_trait;
 use infergrid_chain::{
-	Audit, Duty, Offer, OfferTerms, Phase, ReadError, Served, SubmitError, Task, TaskStatus,
+	Audit, Duty, Offer, OfferTerms, Phase, ReadError, Served, Standing, SubmitError, Task,
+	TaskStatus, fake::undecodable,
 };
 use infergrid_journal::Journal;
 use infergrid_keys::Key;
@@ -24,11 +25,12 @@ use infergrid_proof::{
 };
 use infergrid_swarm::{NodeSecret, OpeningRequest, PeerAddress};
 use std::{
-	collections::{HashMap, VecDeque},
+	collections::{HashMap, HashSet, VecDeque},
 	ops::ControlFlow,
 	sync::{Arc, Mutex, MutexGuard},
 	time::Duration,
 };
+use tempfile::NamedTempFile;
 use tokio::sync::watch;
 
 pub(super) const GENESIS: Hash = [9; 32];
@@ -61,6 +63,16 @@ pub(super) struct State {
 	pub(super) elsewhere: Vec<(Hash, AuditId, BlockNumber)>,
 	/// How the next submissions end, before those that succeed.
 	pub(super) refusals: VecDeque<SubmitError>,
+	/// How the next reads of duties, audits and of the standing fail.
+	pub(super) failures: VecDeque<ReadError>,
+	/// Audits whose records cannot be decoded.
+	pub(super) undecodable: HashSet<AuditId>,
+	/// The audits on whose committee the verifier sits.
+	pub(super) duties: Vec<Duty>,
+	/// How the operator stands, where that is not well.
+	pub(super) standing: Option<Standing>,
+	/// How many times it was asked for a place in the list, refused or not.
+	pub(super) asked: usize,
 }
 
 #[derive(Debug)]
@@ -78,6 +90,14 @@ impl FakeLedger {
 		self.finalized.send_replace(block);
 	}
 
+	fn read<T>(&self, read: impl FnOnce(&State) -> T) -> Result<T, ReadError> {
+		let mut state = self.state();
+		match state.failures.pop_front() {
+			Some(error) => Err(error),
+			None => Ok(read(&state)),
+		}
+	}
+
 	fn submit(&self, change: impl FnOnce(&mut State)) -> Result<(), SubmitError> {
 		let mut state = self.state();
 		match state.refusals.pop_front() {
@@ -87,6 +107,17 @@ impl FakeLedger {
 				Ok(())
 			}
 		}
+	}
+}
+
+#[async_trait]
+impl Audits for Arc<FakeLedger> {
+	fn block(&self) -> BlockNumber {
+		self.finalized()
+	}
+
+	async fn duties(&self, _: &AccountBytes) -> Result<Vec<Duty>, ReadError> {
+		self.read(|state| state.duties.clone())
 	}
 }
 
@@ -114,8 +145,11 @@ impl Ledger for FakeLedger {
 		Ok([block as u8; 32])
 	}
 
-	async fn audit(&self, _: AuditId) -> Result<Option<Audit>, ReadError> {
-		Ok(Some(self.state().audit.clone()))
+	async fn audit(&self, audit: AuditId) -> Result<Option<Audit>, ReadError> {
+		self.read(|state| match state.undecodable.contains(&audit) {
+			true => Err(undecodable("Audits.Audits", audit)),
+			false => Ok(Some(state.audit.clone())),
+		})?
 	}
 
 	async fn work(&self, _: TaskId) -> Result<Option<(Task, Receipt, Option<Vec<u8>>)>, ReadError> {
@@ -164,6 +198,15 @@ impl Ledger for FakeLedger {
 		let all = running.into_iter().chain(state.elsewhere.iter().copied());
 		let here = all.filter(|(of, ..)| of == profile);
 		Ok(here.map(|(_, audit, until)| (audit, until)).collect())
+	}
+
+	async fn standing(&self, _: &AccountBytes, _: &Hash) -> Result<Standing, ReadError> {
+		self.read(|state| state.standing.clone().unwrap_or(Standing::Good))
+	}
+
+	async fn stand(&self, _: &Hash) -> Result<(), SubmitError> {
+		self.state().asked += 1;
+		self.submit(|state| state.standing = None)
 	}
 
 	async fn stand_down(&self, _: &Hash) -> Result<(), SubmitError> {
@@ -217,6 +260,15 @@ impl Miners for FakeMiners {
 			.cloned()
 			.unwrap_or_else(unreached)
 	}
+}
+
+/// What is logged in this thread, as long as the guard lives.
+pub(super) fn log() -> (NamedTempFile, impl Drop) {
+	let log = NamedTempFile::new().unwrap();
+	let subscriber = tracing_subscriber::fmt()
+		.with_ansi(false)
+		.with_writer(Arc::new(log.reopen().unwrap()));
+	(log, tracing::subscriber::set_default(subscriber.finish()))
 }
 
 pub(super) struct Scene {
@@ -304,6 +356,44 @@ fn offer(miner: &AccountBytes) -> (AccountBytes, Offer) {
 	(*miner, Offer { terms, in_use: 0 })
 }
 
+impl Scene {
+	/// Lets a committee commit its votes, in draw `round` of the audit.
+	pub(super) fn draw(&self, round: u8) {
+		self.ledger.state().audit.phase = committing(round);
+	}
+
+	/// Opens the time to reveal.
+	pub(super) fn reveal(&self) {
+		self.ledger.state().audit.phase = Phase::Revealing {
+			round: DUTY.round,
+			randomness: [4; 32],
+			committee: vec![OPERATOR],
+			until: UNTIL + 20,
+		};
+		self.ledger.finalize(UNTIL + 1);
+	}
+
+	/// Waits until so many commitments are on chain.
+	pub(super) async fn committed(&self, count: usize) {
+		let committed = async {
+			while self.ledger.state().commitments.len() < count {
+				tokio::time::sleep(Duration::from_secs(1)).await;
+			}
+		};
+		let waited = tokio::time::timeout(Duration::from_secs(600), committed).await;
+		waited.expect("a vote is committed");
+	}
+}
+
+fn committing(round: u8) -> Phase {
+	Phase::Committing {
+		round,
+		randomness: [4; 32],
+		committee: vec![OPERATOR],
+		until: UNTIL,
+	}
+}
+
 /// A verifier that is drawn for an honest answer, whose miner opens it; another miner refuses.
 pub(super) fn scene() -> Scene {
 	let model = Arc::new(Echo::new());
@@ -320,12 +410,7 @@ pub(super) fn scene() -> Scene {
 				always: true,
 			},
 			included_at: 20,
-			phase: Phase::Committing {
-				round: DUTY.round,
-				randomness: [4; 32],
-				committee: vec![OPERATOR],
-				until: UNTIL,
-			},
+			phase: committing(DUTY.round),
 		},
 		work: Some((task, receipt)),
 		offers: HashMap::from([offer(&MINER), offer(&OTHER_MINER)]),
@@ -334,6 +419,11 @@ pub(super) fn scene() -> Scene {
 		stood_down: false,
 		elsewhere: Vec::new(),
 		refusals: VecDeque::new(),
+		failures: VecDeque::new(),
+		undecodable: HashSet::new(),
+		duties: Vec::new(),
+		standing: None,
+		asked: 0,
 	};
 	let ledger = Arc::new(FakeLedger {
 		finalized: watch::Sender::new(30),
