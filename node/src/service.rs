@@ -307,6 +307,7 @@ pub(crate) fn new_full<Net: NetworkBackend<Block, Hash>>(
 	let watched = Watched {
 		client: core.client.clone(),
 		backend: core.backend.clone(),
+		keystore: core.keystore.clone(),
 		disk,
 		slot_duration: consensus.inherents.0,
 		announced,

@@ -18,9 +18,12 @@ use polkadot_sdk::{
 	sc_client_api::AuxStore,
 	sp_api::ProvideRuntimeApi,
 	sp_blockchain::HeaderBackend,
-	sp_consensus_babe::{AuthorityId, BabeApi, BabeAuthorityWeight, Slot, SlotDuration},
+	sp_consensus_babe::{AuthorityId, BabeApi, BabeAuthorityWeight, KEY_TYPE, Slot, SlotDuration},
+	sp_core::ByteArray,
+	sp_keystore::KeystorePtr,
 };
 use std::{
+	collections::BTreeSet,
 	ops::ControlFlow::{self, Break, Continue},
 	sync::Arc,
 	time::{Duration, Instant},
@@ -37,6 +40,7 @@ const NOTHING: &[u8] = b"infergrid-nothing";
 pub(crate) struct Watched {
 	pub(crate) client: Arc<Client>,
 	pub(crate) backend: Arc<Backend>,
+	pub(crate) keystore: KeystorePtr,
 	pub(crate) disk: Disk,
 	pub(crate) slot_duration: SlotDuration,
 	pub(crate) announced: Receiver<Announced>,
@@ -89,10 +93,17 @@ impl Watch {
 		let Some(slot) = announced::slot(&header) else {
 			return;
 		};
-		if let Some(author) = announced::author(header, &self.authorities) {
+		let author = announced::author(header, &self.authorities);
+		if let Some(author) = author.filter(|author| self.is_other(author)) {
 			let made = self.began(slot);
 			self.clock.hear(author, made, at);
 		}
+	}
+
+	/// Whether it is not this node itself, whose blocks come back from its peers.
+	fn is_other(&self, author: &AuthorityId) -> bool {
+		let key = (author.to_raw_vec(), KEY_TYPE);
+		!self.watched.keystore.has_keys(&[key])
 	}
 
 	fn look_at_clock(&mut self, now: Moment) {
@@ -100,11 +111,11 @@ impl Watch {
 		if let Ok(epoch) = self.watched.client.runtime_api().current_epoch(best) {
 			self.authorities = epoch.authorities;
 		}
-		let authorities = &self.authorities;
-		self.clock.forget(now.instant, |author| {
-			authorities.iter().any(|(authority, _)| authority == author)
-		});
-		let verdict = self.clock.judge(now, authorities.len());
+		let authorities = self.authorities.iter().map(|(authority, _)| authority);
+		let others: BTreeSet<_> = authorities.filter(|author| self.is_other(author)).collect();
+		self.clock
+			.forget(now.instant, |author| others.contains(author));
+		let verdict = self.clock.judge(now, others.len());
 		if let Some(verdict) = verdict {
 			let wrong = verdict.difference.is_some();
 			tell_clock(verdict, self.clock_alarm.update(wrong, now.instant));
@@ -126,7 +137,8 @@ impl Watch {
 			Some(Space::Out(free)) => {
 				log::error!(
 					"Only {free} MiB are free on the disk of {}, less than {} (--disk-reserve): the node \
-					 ends before its database is damaged. It goes on once there is space and it is started",
+					 ends before its database meets a full disk. Once there is space and it is started, it \
+					 goes on",
 					disk.path().display(),
 					disk.reserve(),
 				);
