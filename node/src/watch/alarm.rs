@@ -74,6 +74,7 @@ mod tests {
 			None,
 			"its age counts from its beginning"
 		);
+		assert_eq!(alarm.update(true, at(59)), None);
 		assert_eq!(alarm.update(true, at(60)), Some(Notice::Wrong));
 		assert_eq!(alarm.update(true, at(359)), None);
 		assert_eq!(alarm.update(true, at(360)), Some(Notice::Wrong));

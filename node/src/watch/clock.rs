@@ -219,8 +219,8 @@ mod tests {
 		let clock = heard(before, &[0, 0]);
 		assert!(clock.judge(before, 4).unwrap().difference.is_some());
 		let set = Moment {
-			wall: TODAY + seconds(5),
-			instant: before.instant + seconds(5),
+			wall: TODAY + seconds(60),
+			instant: before.instant + seconds(60),
 		};
 		assert_eq!(clock.judge(set, 4).unwrap().difference, None);
 	}
