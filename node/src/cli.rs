@@ -29,6 +29,11 @@ pub(crate) struct Cli {
 
 	#[clap(flatten)]
 	pub(crate) run: sc_cli::RunCmd,
+
+	/// The space that stays free on the database's disk: with less a node ends, and does not start;
+	/// with less than four times as much it says so. 0 does not look.
+	#[arg(long, value_name = "MiB", default_value_t = 256)]
+	pub(crate) disk_reserve: u64,
 }
 
 /// What the binary does besides running a node.

@@ -4,6 +4,7 @@ use crate::{
 	chain_spec,
 	cli::{Cli, Subcommand},
 	service, types,
+	watch::{Disk, Full},
 };
 use infergrid_runtime::opaque::Block;
 use polkadot_sdk::{
@@ -13,7 +14,30 @@ use polkadot_sdk::{
 	sc_service::ChainSpec,
 	*,
 };
-use std::path::{Path, PathBuf};
+use std::{
+	path::{Path, PathBuf},
+	process::ExitCode,
+};
+
+/// Why the program ends otherwise than in success.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+	/// The disk has no space. Another try may find some.
+	#[error(transparent)]
+	Full(#[from] Full),
+	#[error(transparent)]
+	Other(#[from] sc_cli::Error),
+}
+
+impl Failure {
+	/// What the process ends with: 75, a temporary failure in `sysexits.h`, or 1.
+	pub(crate) fn exit_code(&self) -> ExitCode {
+		ExitCode::from(match self {
+			Self::Full(_) => 75,
+			Self::Other(_) => 1,
+		})
+	}
+}
 
 impl SubstrateCli for Cli {
 	fn impl_name() -> String {
@@ -57,14 +81,17 @@ impl SubstrateCli for Cli {
 }
 
 /// Runs the command that the arguments name.
-pub(crate) fn run() -> sc_cli::Result<()> {
+pub(crate) fn run() -> Result<(), Failure> {
 	let cli = Cli::from_args();
-	let Some(subcommand) = &cli.subcommand else {
-		return run_node(&cli);
-	};
+	match &cli.subcommand {
+		None => run_node(&cli),
+		Some(subcommand) => Ok(run_subcommand(&cli, subcommand)?),
+	}
+}
 
+fn run_subcommand(cli: &Cli, subcommand: &Subcommand) -> sc_cli::Result<()> {
 	match subcommand {
-		Subcommand::Key(cmd) => cmd.run(&cli),
+		Subcommand::Key(cmd) => cmd.run(cli),
 		#[allow(deprecated)]
 		Subcommand::BuildSpec(cmd) => {
 			let runner = cli.create_runner(cmd)?;
@@ -130,23 +157,28 @@ pub(crate) fn run() -> sc_cli::Result<()> {
 			runner.sync_run(|config| cmd.run::<Block>(&config))
 		}
 		#[cfg(feature = "runtime-benchmarks")]
-		Subcommand::Benchmark(cmd) => benchmark(&cli, cmd),
+		Subcommand::Benchmark(cmd) => benchmark(cli, cmd),
 	}
 }
 
-fn run_node(cli: &Cli) -> sc_cli::Result<()> {
+fn run_node(cli: &Cli) -> Result<(), Failure> {
 	let runner = cli.create_runner(&cli.run)?;
-	runner.run_node_until_exit(|config| async move {
+	let disk = Disk::new(runner.config().base_path.path(), cli.disk_reserve);
+	disk.check()?;
+	let watched = disk.clone();
+	let ended = runner.run_node_until_exit(|config| async move {
 		match config.network.network_backend {
 			NetworkBackendType::Libp2p => service::new_full::<
 				sc_network::NetworkWorker<Block, <Block as sp_runtime::traits::Block>::Hash>,
-			>(config),
+			>(config, watched),
 			NetworkBackendType::Litep2p => {
-				service::new_full::<sc_network::Litep2pNetworkBackend>(config)
+				service::new_full::<sc_network::Litep2pNetworkBackend>(config, watched)
 			}
 		}
 		.map_err(sc_cli::Error::Service)
-	})
+	});
+	// A disk that is full ends the node in many ways, of which none names it.
+	ended.map_err(|error| disk.check().err().map_or(error.into(), Failure::Full))
 }
 
 #[cfg(feature = "runtime-benchmarks")]

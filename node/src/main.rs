@@ -11,7 +11,17 @@ mod command;
 mod rpc;
 mod service;
 mod types;
+mod watch;
 
-fn main() -> polkadot_sdk::sc_cli::Result<()> {
-	command::run()
+use std::process::ExitCode;
+
+#[expect(clippy::print_stderr, reason = "the program's last words")]
+fn main() -> ExitCode {
+	match command::run() {
+		Ok(()) => ExitCode::SUCCESS,
+		Err(failure) => {
+			eprintln!("Error: {failure}");
+			failure.exit_code()
+		}
+	}
 }

@@ -126,8 +126,8 @@ impl fmt::Display for Trouble {
 			),
 			Self::NoBlocks { best, age } => write!(
 				f,
-				"no block has come for {} s after block {best}: the node is cut off from its peers, is out \
-				 of disk or has a wrong clock, or no validator makes blocks",
+				"no block has come for {} s after block {best}: the node is cut off from its peers or has a \
+				 wrong clock, of which its log tells, or no validator makes blocks",
 				age.as_secs()
 			),
 			Self::NoFinality { finalized, age } => write!(
