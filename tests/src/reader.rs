@@ -45,7 +45,7 @@ const BEFORE_PORT: [&str; 3] = [":", "/tcp/", "port "];
 #[derive(Debug)]
 pub struct PortMap {
 	free: Ports,
-	chosen: RefCell<BTreeMap<String, (u16, Claim)>>,
+	chosen: RefCell<BTreeMap<String, (u16, Option<Claim>)>>,
 }
 
 impl PortMap {
@@ -57,6 +57,12 @@ impl PortMap {
 		}
 	}
 
+	/// From now on `port`, on which a program listens, is in the place of the one that is called `named`.
+	pub fn put(&self, named: &str, port: u16) {
+		let mut chosen = self.chosen.borrow_mut();
+		chosen.insert(named.to_owned(), (port, None));
+	}
+
 	/// The port in the place of the one that is called `named`.
 	pub fn port(&self, named: &str) -> Result<u16> {
 		let mut chosen = self.chosen.borrow_mut();
@@ -65,7 +71,7 @@ impl PortMap {
 		}
 		let held = self.free.free(1)?.pop().context("a port")?;
 		let port = held.number();
-		chosen.insert(named.to_owned(), (port, held.release()));
+		chosen.insert(named.to_owned(), (port, Some(held.release())));
 		Ok(port)
 	}
 }
@@ -74,8 +80,31 @@ impl PortMap {
 #[derive(Debug)]
 struct Service {
 	line: String,
-	program: Program,
 	process: Process,
+	log: PathBuf,
+	/// Whether it has been seen at work.
+	works: bool,
+}
+
+impl Service {
+	/// Waits until it works, and gives what it has logged so far.
+	async fn ready(&self) -> Result<String> {
+		let (line, log) = (&self.line, &self.log);
+		let mark = SERVICES.iter().find(|(start, _)| line.starts_with(start));
+		let (_, mark) = mark.with_context(|| format!("`{line}` is no service"))?;
+		let told = eventually(mark, READY, || async {
+			let (lives, text) = (self.process.lives(), fs::read_to_string(log)?);
+			let works = text.contains(mark);
+			Ok((works || !lives).then_some(works.then_some(text)))
+		});
+		let told = told.await.with_context(|| tail(log))?;
+		told.with_context(|| format!("`{line}` ended:\n{}", tail(log)))
+	}
+}
+
+/// Whether a command's program goes on running.
+pub fn goes_on(line: &str) -> bool {
+	SERVICES.iter().any(|(start, _)| line.starts_with(start))
 }
 
 /// Who follows a document. Dropping it ends every program.
@@ -141,13 +170,12 @@ impl Reader {
 		)?)
 	}
 
-	/// Gives a command. One that goes on running is given back to when it works; what another one has
-	/// written to its standard output is the result.
+	/// Gives a command. What one that ends has written to its standard output is the result; for one that
+	/// goes on running this waits until it works.
 	pub async fn give(&mut self, line: &str) -> Result<String> {
-		let services = SERVICES.iter();
-		let mut services = services.filter(|(start, _)| line.starts_with(start));
-		if let Some((_, ready)) = services.next() {
-			self.start(line, ready).await?;
+		if goes_on(line) {
+			self.start(line)?;
+			self.ready().await?;
 			return Ok(String::new());
 		}
 		let output = self.ask(line).await?;
@@ -178,7 +206,7 @@ impl Reader {
 		kill.arg(service.process.id().to_string()).status().await?;
 		let ended = timeout(FAREWELL, service.process.ended()).await;
 		ended.with_context(|| format!("`{}` does not stop", service.line))?;
-		Ok(fs::read_to_string(service.program.log)?)
+		Ok(fs::read_to_string(service.log)?)
 	}
 
 	/// Kills that program without warning, which counts as running no more.
@@ -190,8 +218,7 @@ impl Reader {
 
 	/// What the program that was started by the command with `part` has logged.
 	pub fn log(&self, part: &str) -> Result<String> {
-		let path = &self.services[self.find(part)?].program.log;
-		Ok(fs::read_to_string(path)?)
+		Ok(fs::read_to_string(&self.services[self.find(part)?].log)?)
 	}
 
 	/// Fails if a program that should run has ended.
@@ -204,10 +231,7 @@ impl Reader {
 
 	/// The ends of all logs.
 	pub fn tails(&self) -> String {
-		let tails = self
-			.services
-			.iter()
-			.map(|service| tail(&service.program.log));
+		let tails = self.services.iter().map(|service| tail(&service.log));
 		tails.collect::<Vec<_>>().join("\n")
 	}
 
@@ -237,37 +261,40 @@ impl Reader {
 		))
 	}
 
-	async fn start(&mut self, line: &str, ready: &str) -> Result<()> {
+	/// Gives a command that goes on running, in a shell of its own.
+	pub fn start(&mut self, line: &str) -> Result<()> {
 		self.started += 1;
 		let name = format!("{:02}-{}", self.started, line.replace([' ', '/'], "_"));
 		let name: String = name.chars().take(60).collect();
 		let place = self.directory.display();
 		let command = format!("cd {place} && {}exec {}", self.prelude, self.filled(line)?);
-		let environment = self.environment();
 		let program = Program {
 			executable: "/bin/bash".into(),
 			args: vec!["-c".into(), command],
-			environment: environment
+			environment: self
+				.environment()
 				.map(|(name, value)| (OsString::from(name), OsString::from(value)))
 				.collect(),
 			log: self.directory.join(format!("{name}.log")),
 			name,
 		};
-		let log = program.log.clone();
-		let process = Process::start(&program)?;
-		let told = eventually(ready, READY, || async {
-			let (lives, text) = (process.lives(), fs::read_to_string(&log)?);
-			let works = text.contains(ready);
-			Ok((works || !lives).then_some(works.then_some(text)))
-		});
-		let told = told.await.with_context(|| tail(&log))?;
-		let told = told.with_context(|| format!("`{line}` ended:\n{}", tail(&log)))?;
-		self.listen(&told);
 		self.services.push(Service {
 			line: line.to_owned(),
-			program,
-			process,
+			process: Process::start(&program)?,
+			log: program.log,
+			works: false,
 		});
+		Ok(())
+	}
+
+	/// Waits until all that was started works.
+	pub async fn ready(&mut self) -> Result<()> {
+		let mut told = Vec::new();
+		for service in self.services.iter_mut().filter(|service| !service.works) {
+			told.push(service.ready().await?);
+			service.works = true;
+		}
+		told.iter().for_each(|told| self.listen(told));
 		Ok(())
 	}
 

@@ -1,22 +1,18 @@
-//! What the pages beside `local-network.md` say, on its network: each page for operators of its own.
+//! What the pages beside `local-network.md` say, on a grid: each page for operators of its own.
 
 use super::Home;
 use anyhow::{Context, Result, ensure};
 use infergrid_chain::Key;
 use infergrid_tests::{
-	demo_model,
-	manual::Manual,
-	reader::{FIRST_NODE, Reader},
-	root,
-	wait::eventually,
+	demo_model, grid::Grid, manual::Manual, reader::Reader, root, wait::eventually,
 };
 use serde_json::Value;
 use std::time::Duration;
 
 /// Two sessions and some more.
 const SESSIONS: Duration = Duration::from_secs(400);
-/// Until a worker is in the list of its profile, on a busy machine.
-const LISTED: Duration = Duration::from_secs(120);
+/// For one step of a worker, on a busy machine.
+const STEP: Duration = Duration::from_secs(120);
 const NEWCOMER: &str = "//Ferdie";
 const MINER: &str = "//Ferdie//stash";
 const VERIFIER: &str = "//Eve//stash";
@@ -27,87 +23,67 @@ const FIRST_OF_TWO: &str = "//Bob//worker";
 /// The network's own ports, of which other programs need others.
 const PORTS: [&str; 3] = ["4001", "4002", "8080"];
 
-/// Who follows the pages.
-pub(crate) struct Roles {
-	newcomer: Reader,
-	miner: Reader,
-	verifier: Reader,
-	creator: Reader,
-	landlord: Reader,
-	host: Reader,
+/// Gives the commands of all pages.
+pub(crate) async fn follow(home: &Home, grid: &Grid, manual: &Manual) -> Result<()> {
+	let reader = |name: &str, keys: &[(&str, &str)]| reader(home, manual, name, keys);
+	let mut newcomer = reader("newcomer", &[("operator.key", NEWCOMER)])?;
+	let keys = [("operator.key", MINER), ("worker.key", "//Eve//worker")];
+	let mut miner = reader("miner", &keys)?;
+	let keys = [("operator.key", VERIFIER), ("worker.key", "//Eve")];
+	let mut verifier = reader("verifier", &keys)?;
+	let mut creator = reader("creator", &[("creator.key", "//Bob")])?;
+	let mut host = reader("host", &[("payer.key", "//Gateway")])?;
+	let mut validator = reader("validator", &[("operator.key", VALIDATOR)])?;
+	let landlord = [
+		("operator.key", LANDLORD),
+		("a.key", FIRST_OF_TWO),
+		("b.key", "//Dave//stash"),
+	];
+	let mut landlord = reader("landlord", &landlord)?;
+	let profile = format!("0x{}", hex::encode(grid.profile));
+	for reader in [&mut newcomer, &mut verifier] {
+		reader.put("0xPROFILE", &profile);
+	}
+	tokio::try_join!(
+		bond(&mut miner, manual, "miner"),
+		bond(&mut verifier, manual, "verifier"),
+		look_around(&mut newcomer, manual),
+		publish(&mut creator, manual),
+		serve(&mut host, manual),
+	)?;
+	home.say("the operators have bonded");
+	tokio::try_join!(
+		mine(&mut miner, manual),
+		verify(&mut verifier, manual),
+		mine_two(&mut landlord, &newcomer, manual),
+		validate(&mut validator, home, grid, manual),
+	)?;
+	home.say("the operators have worked and left");
+	let line = manual.command("creator.md", "models.retireModel")?;
+	let told = creator.give(&line).await?;
+	ensure!(told.contains("models.ModelRetired"), "{told}");
+	for reader in [&host, &validator] {
+		reader.check()?;
+	}
+	Ok(())
 }
 
-impl Roles {
-	/// Readers with the keys that their pages take for granted.
-	pub(crate) fn new(home: &Home, manual: &Manual) -> Result<Self> {
-		let reader = |name: &str, keys: &[(&str, &str)]| -> Result<Reader> {
-			let mut reader = home.reader(name, manual)?;
-			for (file, uri) in keys {
-				reader.write_key(file, uri)?;
-			}
-			for port in PORTS {
-				let own = home.port(&format!("{port} of {name}"))?;
-				reader.put(port, &own.to_string());
-			}
-			let demo = demo_model().canonicalize()?;
-			reader.put("DIR", &demo.display().to_string());
-			reader.put("R.safetensors", "models/demo/reference.safetensors");
-			// Miners are on one machine here.
-			reader.set("INFERGRID_ALLOW_LOCAL", "true");
-			Ok(reader)
-		};
-		Ok(Self {
-			newcomer: reader("newcomer", &[("operator.key", NEWCOMER)])?,
-			miner: reader(
-				"miner",
-				&[("operator.key", MINER), ("worker.key", "//Eve//worker")],
-			)?,
-			verifier: reader(
-				"verifier",
-				&[("operator.key", VERIFIER), ("worker.key", "//Eve")],
-			)?,
-			creator: reader("creator", &[("creator.key", "//Bob")])?,
-			landlord: reader(
-				"landlord",
-				&[
-					("operator.key", LANDLORD),
-					("a.key", FIRST_OF_TWO),
-					("b.key", "//Dave//stash"),
-				],
-			)?,
-			host: reader("host", &[("payer.key", "//Gateway//stash")])?,
-		})
+/// A reader with the keys that a page takes for granted.
+fn reader(home: &Home, manual: &Manual, name: &str, keys: &[(&str, &str)]) -> Result<Reader> {
+	let mut reader = home.reader(name, manual)?;
+	for (file, uri) in keys {
+		reader.write_key(file, uri)?;
 	}
-
-	/// What can be done before bonds count.
-	pub(crate) async fn prepare(&mut self, home: &Home, manual: &Manual) -> Result<()> {
-		tokio::try_join!(
-			bond(&mut self.miner, manual, "miner"),
-			bond(&mut self.verifier, manual, "verifier"),
-			look_around(&mut self.newcomer, manual),
-			publish(&mut self.creator, manual),
-			serve(&mut self.host, manual),
-		)?;
-		home.say("the other pages' operators have bonded");
-		Ok(())
+	for port in PORTS {
+		let own = home.port(&format!("{port} of {name}"))?;
+		reader.put(port, &own.to_string());
 	}
-
-	/// What needs bonds that count.
-	pub(crate) async fn work(&mut self, home: &Home, manual: &Manual) -> Result<()> {
-		let profile = profile_of(&self.creator, "models/demo").await?;
-		self.verifier.put("0xPROFILE", &profile);
-		self.newcomer.put("0xPROFILE", &profile);
-		tokio::try_join!(
-			mine(&mut self.miner, manual),
-			verify(&mut self.verifier, manual),
-			mine_two(&mut self.landlord, &self.newcomer, manual),
-		)?;
-		let line = manual.command("creator.md", "models.retireModel")?;
-		let told = self.creator.give(&line).await?;
-		ensure!(told.contains("models.ModelRetired"), "{told}");
-		home.say("the other pages' operators have worked and left");
-		Ok(())
-	}
+	let demo = demo_model().canonicalize()?;
+	reader.put("DIR", &demo.display().to_string());
+	reader.put("R.safetensors", "models/demo/reference.safetensors");
+	// Miners are on one machine here.
+	reader.set("INFERGRID_ALLOW_LOCAL", "true");
+	Ok(reader)
 }
 
 /// `README.md`: a key, money for it, and what may be done with a bond.
@@ -168,30 +144,29 @@ async fn serve(reader: &mut Reader, manual: &Manual) -> Result<()> {
 	Ok(())
 }
 
-/// Bonds for `role`. Until the bond counts its worker does not start.
+/// Bonds for `role`, and starts its worker, which waits until the bond counts.
 async fn bond(reader: &mut Reader, manual: &Manual, role: &str) -> Result<()> {
 	let page = format!("{role}.md");
 	reader.put("PUBLIC-ADDRESS", "127.0.0.1");
 	reader.give(&manual.command(&page, "stake bond")?).await?;
-	if role == "miner" {
-		reader.give(&manual.command(&page, "model check")?).await?;
-	}
 	let work = match role {
 		"miner" => "infergrid mine --model",
 		_ => "infergrid verify",
 	};
-	let told = reader.give_in_vain(&manual.command(&page, work)?).await?;
-	ensure!(told.contains("counts from session"), "{told}");
-	Ok(())
+	reader.start(&manual.command(&page, work)?)?;
+	let reader = &*reader;
+	eventually("word of the session", STEP, || async {
+		let log = reader.log(work)?;
+		Ok(log.contains("the bond counts from session").then_some(()))
+	})
+	.await
 }
 
 /// `miner.md`, when the bond counts.
 async fn mine(reader: &mut Reader, manual: &Manual) -> Result<()> {
 	let page = "miner.md";
-	bond_counts(reader, "miner").await?;
-	reader
-		.give(&manual.command(page, "infergrid mine --model")?)
-		.await?;
+	reader.give(&manual.command(page, "model check")?).await?;
+	reader.ready().await?;
 	reader.put("ADDRESS", &Key::from_uri(MINER)?.address());
 	reader
 		.give(&manual.command(page, "infergrid status")?)
@@ -205,14 +180,11 @@ async fn mine(reader: &mut Reader, manual: &Manual) -> Result<()> {
 /// `verifier.md`, when the bond counts.
 async fn verify(reader: &mut Reader, manual: &Manual) -> Result<()> {
 	let page = "verifier.md";
-	bond_counts(reader, "verifier").await?;
-	reader
-		.give(&manual.command(page, "infergrid verify")?)
-		.await?;
+	reader.ready().await?;
 	reader.put("ADDRESS", &Key::from_uri(VERIFIER)?.address());
 	let status = manual.command(page, "infergrid status")?;
-	let stands = eventually("place among the verifiers", LISTED, || async {
-		let shown = status_of(reader, &format!("{status} --json")).await?;
+	let stands = eventually("place among the verifiers", SESSIONS, || async {
+		let shown = told(reader, &format!("{status} --json")).await?;
 		let stands = shown["stands_for"].as_array().map(Vec::len);
 		Ok((stands == Some(1)).then_some(()))
 	});
@@ -235,9 +207,6 @@ async fn mine_two(reader: &mut Reader, newcomer: &Reader, manual: &Manual) -> Re
 	reader.put("/var/lib/infergrid", "data");
 	reader.put("203.0.113.7", "127.0.0.1");
 	let page = "running.md";
-	reader
-		.give(&manual.command(page, "infergrid bench")?)
-		.await?;
 	for (worker, part) in [("a.key", "models/a"), ("b.key", "models/b")] {
 		let pair = format!(
 			"infergrid stake pair --operator-key-file operator.key --worker-key-file {worker}"
@@ -253,18 +222,22 @@ async fn mine_two(reader: &mut Reader, newcomer: &Reader, manual: &Manual) -> Re
 	reader.stop("models/b").await.map(drop)
 }
 
-/// `validator.md`. The chain's specification names the nodes that it knows, and `local` names none.
-pub(crate) async fn one_more_validator(home: &Home, page: &Reader, manual: &Manual) -> Result<()> {
-	let mut reader = home.reader("validator", manual)?;
-	let (network, first) = (home.port("30333")?, page.value(FIRST_NODE)?);
+/// `validator.md`, with ports of its own and the address of a node, which the grid's specification lacks.
+async fn validate(reader: &mut Reader, home: &Home, grid: &Grid, manual: &Manual) -> Result<()> {
 	let rpc = home.port("RPC of one more validator")?.to_string();
 	let name = format!(
-		"dora --rpc-port {rpc} --no-mdns --bootnodes /ip4/127.0.0.1/tcp/{network}/p2p/{first}"
+		"dora --no-mdns --rpc-port {rpc} --bootnodes {}",
+		address(reader).await?
 	);
-	reader.write_key("operator.key", VALIDATOR)?;
+	let spec = grid
+		.handle
+		.directory()
+		.join("chain.json")
+		.display()
+		.to_string();
 	for (placeholder, value) in [
 		("NAME", name.as_str()),
-		("SPEC.json", "local"),
+		("SPEC.json", &spec),
 		("DIR", "node"),
 	] {
 		reader.put(placeholder, value);
@@ -281,20 +254,15 @@ pub(crate) async fn one_more_validator(home: &Home, page: &Reader, manual: &Manu
 	for part in ["author_rotateKeysWithOwner", "session.setKeys"] {
 		reader.give(&manual.command("validator.md", part)?).await?;
 	}
-	home.say("one more validator has registered its keys");
-	reader.check()
+	Ok(())
 }
 
-/// Waits until the bond that was made for `role` counts.
-async fn bond_counts(reader: &Reader, role: &str) -> Result<()> {
-	let show = "infergrid stake show --operator-key-file operator.key --json";
-	eventually("bond that counts", SESSIONS, || async {
-		let shown = status_of(reader, show).await?;
-		let from = shown["roles"][role]["bond"]["counts_from_session"].as_u64();
-		let session = shown["session"].as_u64();
-		Ok((from.is_some() && session >= from).then_some(()))
-	})
-	.await
+/// Where the grid's first node is reached.
+async fn address(reader: &Reader) -> Result<String> {
+	let ask = r#"curl -s http://127.0.0.1:9944 -H 'content-type: application/json' -d '{"id": 1, "jsonrpc": "2.0", "method": "system_localListenAddresses"}'"#;
+	let told = told(reader, ask).await?;
+	let address = told["result"][0].as_str();
+	Ok(address.with_context(|| told.to_string())?.to_owned())
 }
 
 /// What was unbonded waits for hours.
@@ -306,13 +274,7 @@ async fn withdraw(reader: &Reader, manual: &Manual, page: &str) -> Result<()> {
 	Ok(())
 }
 
-async fn profile_of(reader: &Reader, model: &str) -> Result<String> {
-	let publish = format!("infergrid model publish {model} --name demo --key //Alice --json");
-	let told = status_of(reader, &publish).await?;
-	let profile = told["profile"].as_str().with_context(|| told.to_string())?;
-	Ok(format!("0x{}", profile.trim_start_matches("0x")))
-}
-
-async fn status_of(reader: &Reader, line: &str) -> Result<Value> {
+/// What a command answers in JSON.
+async fn told(reader: &Reader, line: &str) -> Result<Value> {
 	Ok(serde_json::from_str(&reader.ask(line).await?)?)
 }
