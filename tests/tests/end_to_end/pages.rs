@@ -6,6 +6,7 @@
 mod local_network;
 mod roles;
 
+use self::local_network::PAGE;
 use anyhow::{Context, Result, ensure};
 use infergrid_tests::{
 	grid::{Grid, Setup, cache},
@@ -37,15 +38,9 @@ async fn a_network_made_by_hand_does_what_its_page_says() -> Result<()> {
 	let (home, manual) = (Home::make()?, Manual::read()?);
 	let mut page = home.reader("local-network", &manual)?;
 	let result = local_network::follow(&home, &mut page, &manual).await;
-	let left = || {
-		manual
-			.left()
-			.into_iter()
-			.filter(|line| line.starts_with(local_network::PAGE))
-	};
-	result
-		.and_then(|()| none(left().collect()))
-		.with_context(|| page.tails())?;
+	let result = result.and_then(|()| all_given(&manual, |line| line.starts_with(PAGE), &[]));
+	result.with_context(|| page.tails())?;
+	drop(page);
 	home.leave()
 }
 
@@ -68,18 +63,15 @@ async fn on_grid(grid: &Grid) -> Result<()> {
 	let rpc = grid.handle.rpc()[0].rsplit(':').next().context("a port")?;
 	home.ports.put("9944", rpc.parse()?);
 	roles::follow(&home, grid, &manual).await?;
-	let left = manual.left().into_iter();
-	none(
-		left.filter(|line| {
-			!line.starts_with(local_network::PAGE) && !LEFT.contains(&line.as_str())
-		})
-		.collect(),
-	)?;
+	all_given(&manual, |line| !line.starts_with(PAGE), &LEFT)?;
 	home.leave()
 }
 
-fn none(left: Vec<String>) -> Result<()> {
-	ensure!(left.is_empty(), "commands that nobody gives: {left:#?}");
+/// Fails unless of `ours` just the commands `but` were not given.
+fn all_given(manual: &Manual, ours: impl Fn(&str) -> bool, but: &[&str]) -> Result<()> {
+	let mut left = manual.left();
+	left.retain(|line| ours(line));
+	ensure!(left == but, "commands that nobody gives: {left:#?}");
 	Ok(())
 }
 
@@ -120,28 +112,21 @@ impl Home {
 		for part in ["scripts", "models", "tests"] {
 			symlink(root().join(part).canonicalize()?, checkout.join(part))?;
 		}
+		let node = format!("127.0.0.1:{}", self.port("9944")?);
+		let gateway = format!("127.0.0.1:{}", self.port("8080")?);
 		let own = |path: &str| self.directory.join(path).display().to_string();
 		let environment = [
 			("PATH", std::env::var("PATH")?),
 			("HOME", own(name)),
 			("CARGO_TARGET_DIR", own("target")),
 			("EDITOR", own("editor")),
-			(
-				"INFERGRID_NODE",
-				format!("ws://127.0.0.1:{}", self.port("9944")?),
-			),
-			(
-				"INFERGRID_URL",
-				format!("http://127.0.0.1:{}", self.port("8080")?),
-			),
-			(
-				"INFERGRID_GATEWAY_LISTEN",
-				format!("127.0.0.1:{}", self.port("8080")?),
-			),
+			("INFERGRID_NODE", format!("ws://{node}")),
+			("INFERGRID_URL", format!("http://{gateway}")),
+			("INFERGRID_GATEWAY_LISTEN", gateway),
 		];
 		let environment = environment.map(|(name, value)| (name.to_owned(), value));
 		let mut reader = Reader::new(checkout, environment.into(), self.ports.clone());
-		let shell = manual.section("local-network.md", "A network of your own, by hand")?;
+		let shell = manual.section(PAGE, "A network of your own, by hand")?;
 		reader.start_shells_with(&shell.join(" && "));
 		Ok(reader)
 	}

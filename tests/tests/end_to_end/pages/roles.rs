@@ -62,6 +62,7 @@ pub(crate) async fn follow(home: &Home, grid: &Grid, manual: &Manual) -> Result<
 	let line = manual.command("creator.md", "models.retireModel")?;
 	let told = creator.give(&line).await?;
 	ensure!(told.contains("models.ModelRetired"), "{told}");
+	home.say("the creator has retired a model");
 	for reader in [&host, &validator] {
 		reader.check()?;
 	}
