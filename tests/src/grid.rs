@@ -3,7 +3,7 @@
 use crate::{
 	demo_model,
 	keys::{CREATOR, ENDOWMENT, PAYERS, STRANGER_BOND, stranger},
-	process::{node, worker},
+	process::{node, tail, worker},
 };
 use anyhow::{Context, Result};
 use infergrid_chain::{Chain, Key, Submitter};
@@ -25,8 +25,6 @@ use std::{
 const START: Duration = Duration::from_secs(600);
 /// The name under which the demo model is registered.
 pub const MODEL_NAME: &str = "infergrid-demo";
-/// Lines of each log that an error shows.
-const TAIL_LINES: usize = 30;
 const LEAST_SPEED: u32 = 20;
 const PRICE: Price = Price {
 	input: AIT / 10,
@@ -217,16 +215,8 @@ impl Drop for Directory {
 	}
 }
 
-/// The last lines of a log.
-fn tail(log: &Path) -> String {
-	let text = fs::read_to_string(log).unwrap_or_default();
-	let lines: Vec<_> = text.lines().collect();
-	let tail = &lines[lines.len().saturating_sub(TAIL_LINES)..];
-	format!("--- {}\n{}", log.display(), tail.join("\n"))
-}
-
 /// What can be computed again, shared with `infergrid dev`.
-fn cache() -> Option<PathBuf> {
+pub fn cache() -> Option<PathBuf> {
 	let home = || Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache"));
 	std::env::var_os("XDG_CACHE_HOME")
 		.map(PathBuf::from)

@@ -2,12 +2,14 @@
 
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
-use infergrid_tests::{client::chat_body, grid::Grid, process::output_of, root};
-use serde_json::Value;
-use std::{
-	path::{Path, PathBuf},
-	time::Duration,
+use infergrid_tests::{
+	client::chat_body,
+	grid::Grid,
+	process::{install_node_modules, output_of},
+	root,
 };
+use serde_json::Value;
+use std::{path::PathBuf, time::Duration};
 use tokio::process::Command;
 
 const ANSWER: Duration = Duration::from_secs(300);
@@ -48,7 +50,7 @@ pub(crate) async fn chat(grid: &Grid) -> Result<()> {
 /// Polkadot.js submits a task and follows it to its settlement; an operator bonds with it.
 pub(crate) async fn polkadot(grid: &Grid) -> Result<()> {
 	let directory = root().join("tests/clients/polkadot");
-	install(&directory).await?;
+	install_node_modules(&directory).await?;
 	let mut node = Command::new("node");
 	node.args([
 		"task.mjs",
@@ -85,7 +87,7 @@ async fn call(grid: &Grid) -> Result<()> {
 /// The OpenAI SDK for Node against the gateway.
 pub(crate) async fn openai_node(grid: &Grid) -> Result<()> {
 	let directory = openai();
-	install(&directory).await?;
+	install_node_modules(&directory).await?;
 	let mut node = Command::new("node");
 	node.args(["client.mjs", &base(grid)])
 		.current_dir(directory);
@@ -132,15 +134,4 @@ fn openai() -> PathBuf {
 
 fn base(grid: &Grid) -> String {
 	format!("{}/v1", grid.gateway_url())
-}
-
-/// `npm ci` in `directory`, unless that was done.
-async fn install(directory: &Path) -> Result<()> {
-	if directory.join("node_modules").is_dir() {
-		return Ok(());
-	}
-	let mut npm = Command::new("npm");
-	npm.args(["ci", "--no-audit", "--no-fund"])
-		.current_dir(directory);
-	output_of(npm).await.map(drop)
 }

@@ -18,3 +18,4 @@ mod leftovers;
 mod load;
 mod metrics;
 mod operators;
+mod pages;

@@ -8,6 +8,8 @@
 //!
 //! The grid knows programs and their flags, and what the chain says of them; it knows no role from
 //! inside. `grid.json` in its directory says to scripts what the handle says to the caller.
+//!
+//! [`Process`] and [`Ports`] are for callers who start programs of their own beside grids.
 
 mod describe;
 mod error;
@@ -28,6 +30,7 @@ pub use plan::{
 	Account, Bond, Extra, Gateway, INHERITED, Miner, Model, Operator, Plan, PortChoice, Programs,
 	Verifier,
 };
-pub use process::kill_leftovers;
+pub use ports::{Claim, HeldPort, Ports};
+pub use process::{Process, Program, kill_leftovers};
 pub use served::Served;
 pub use start::spawn;

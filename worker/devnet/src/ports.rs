@@ -25,7 +25,7 @@ static CLAIMED: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 
 /// A claim on a port, given up when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Claim {
+pub struct Claim {
 	number: u16,
 	/// None where no file can be written.
 	_file: Option<File>,
@@ -47,28 +47,28 @@ impl Drop for Claim {
 
 /// A claimed port that nobody can take, until it is released.
 #[derive(Debug)]
-pub(crate) struct HeldPort {
+pub struct HeldPort {
 	claim: Claim,
 	_listener: TcpListener,
 }
 
 impl HeldPort {
 	/// The port.
-	pub(crate) fn number(&self) -> u16 {
+	pub fn number(&self) -> u16 {
 		self.claim.number
 	}
 
 	/// Lets the port go for the child that is started next, and keeps the claim on it.
-	pub(crate) fn release(self) -> Claim {
+	pub fn release(self) -> Claim {
 		self.claim
 	}
 }
 
 /// Gives ports.
 #[derive(Clone, Debug)]
-pub(crate) struct Ports {
+pub struct Ports {
 	/// Where all grids of this machine put their claims.
-	pub(crate) claims: Option<PathBuf>,
+	pub claims: Option<PathBuf>,
 }
 
 impl Ports {
@@ -112,7 +112,7 @@ impl Ports {
 	}
 
 	/// `wanted` free ports.
-	pub(crate) fn free(&self, wanted: usize) -> Result<Vec<HeldPort>, SpawnError> {
+	pub fn free(&self, wanted: usize) -> Result<Vec<HeldPort>, SpawnError> {
 		let end = first_ephemeral();
 		let begin = end.saturating_sub(CHOICE).max(1_024);
 		// Grids that start at the same time had better not try the same ports one after the other.

@@ -45,17 +45,17 @@ pub fn kill_leftovers() {
 
 /// What to start.
 #[derive(Clone, Debug)]
-pub(crate) struct Program {
+pub struct Program {
 	/// Names the child in messages.
-	pub(crate) name: String,
+	pub name: String,
 	/// The executable.
-	pub(crate) executable: PathBuf,
+	pub executable: PathBuf,
 	/// Its arguments.
-	pub(crate) args: Vec<String>,
+	pub args: Vec<String>,
 	/// Its whole environment.
-	pub(crate) environment: Vec<(OsString, OsString)>,
+	pub environment: Vec<(OsString, OsString)>,
 	/// Where its output goes.
-	pub(crate) log: PathBuf,
+	pub log: PathBuf,
 }
 
 impl Program {
@@ -80,7 +80,7 @@ impl Program {
 
 /// A child. Dropping it kills it and waits until it is gone.
 #[derive(Debug)]
-pub(crate) struct Process {
+pub struct Process {
 	group: i32,
 	/// How it ended.
 	end: watch::Receiver<Option<String>>,
@@ -90,7 +90,7 @@ pub(crate) struct Process {
 
 impl Process {
 	/// Starts `program`.
-	pub(crate) fn start(program: &Program) -> Result<Self, SpawnError> {
+	pub fn start(program: &Program) -> Result<Self, SpawnError> {
 		let failed = |source| SpawnError::Start {
 			path: program.executable.clone(),
 			source,
@@ -127,12 +127,12 @@ impl Process {
 	}
 
 	/// The process id.
-	pub(crate) fn id(&self) -> u32 {
+	pub fn id(&self) -> u32 {
 		self.group as u32
 	}
 
 	/// Waits until the child ends, and says how it did. Cancelling loses nothing.
-	pub(crate) async fn ended(&self) -> String {
+	pub async fn ended(&self) -> String {
 		let mut end = self.end.clone();
 		let how = end.wait_for(Option::is_some).await;
 		how.map_or_else(
@@ -150,13 +150,13 @@ impl Process {
 	}
 
 	/// Kills the child and all it has started.
-	pub(crate) async fn kill(&self) {
+	pub async fn kill(&self) {
 		self.signal(Signal::SIGKILL);
 		let _ = timeout(DEATH, self.ended()).await;
 	}
 
 	/// Whether it has not ended.
-	pub(crate) fn lives(&self) -> bool {
+	pub fn lives(&self) -> bool {
 		self.end.borrow().is_none()
 	}
 
