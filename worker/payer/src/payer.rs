@@ -263,10 +263,11 @@ impl Payer {
 			Step::Rescan(view) => {
 				let now = view.block().number;
 				over.get_or_insert(now.saturating_add(MORTALITY + 1));
+				let account = self.account();
 				let mut awaited = self.shared.adoption.awaited();
 				awaited.extend(unplaced.keys());
 				for nonce in awaited {
-					let found = persist(|| view.ordered(&self.account(), nonce)).await?;
+					let found = persist(|| view.ordered(&account, nonce)).await?;
 					if let Some(id) = found
 						&& let Some(task) = persist(|| view.task(id)).await?
 					{

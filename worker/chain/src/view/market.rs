@@ -219,9 +219,11 @@ impl View {
 		(pallet, index): (&'static str, &'static str),
 		records: &'static str,
 	) -> Result<Vec<(u64, R)>, ReadError> {
-		let named = self
+		let mut named = self
 			.list::<(AccountBytes, u64), _, Plain<()>>(pallet, index, (*who,))
 			.await?;
+		// The oldest first.
+		named.sort_unstable_by_key(|((_, id), _)| *id);
 		let found = stream::iter(named)
 			.map(async |((_, id), _)| {
 				let record = self.get(pallet, records, (id,)).await;
