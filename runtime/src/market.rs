@@ -23,6 +23,11 @@ use sp_runtime::{Perbill, Percent};
 /// Sessions from unbonding until the money can leave: a week, or four hours.
 pub const UNBONDING_SESSIONS: u32 = slow_or_fast(1_008, 240);
 
+parameter_types! {
+	/// A bond of the entry minimum outlives hundreds of slashes of a thousandth.
+	pub const WorkingShare: Perbill = Perbill::from_percent(50);
+}
+
 impl pallet_role_staking::Config for Runtime {
 	type Currency = Balances;
 	type Sessions = Session;
@@ -30,6 +35,7 @@ impl pallet_role_staking::Config for Runtime {
 	type MinValidatorBond = ConstU128<{ 10_000 * AIT }>;
 	type MinMinerBond = ConstU128<{ 1_000 * AIT }>;
 	type MinVerifierBond = ConstU128<{ 1_000 * AIT }>;
+	type WorkingShare = WorkingShare;
 	type ActivationDelay = ConstU32<2>;
 	type UnbondingSessions = ConstU32<UNBONDING_SESSIONS>;
 	type MaxUnlocking = ConstU32<32>;

@@ -30,7 +30,7 @@ where
 	T::Currency: Mutate<T::AccountId>,
 {
 	let who: T::AccountId = account("operator", index, 0);
-	let funds = Pallet::<T>::minimum_bond(Role::Validator)
+	let funds = Pallet::<T>::entry_minimum(Role::Validator)
 		.saturating_mul(100)
 		.saturating_add(T::Currency::minimum_balance());
 	T::Currency::set_balance(&who, funds);

@@ -23,8 +23,8 @@ pub(crate) fn reason<T: Config>(role: Role) -> <T::Currency as InspectHold<T::Ac
 }
 
 impl<T: Config> Pallet<T> {
-	/// The smallest bond of `role`.
-	pub fn minimum_bond(role: Role) -> Balance {
+	/// The smallest bond with which an operator comes into `role`.
+	pub fn entry_minimum(role: Role) -> Balance {
 		match role {
 			Role::Validator => T::MinValidatorBond::get(),
 			Role::Miner => T::MinMinerBond::get(),
@@ -32,10 +32,15 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	/// What `bond` counts in session `at`: 0 below the minimum.
+	/// The smallest bond with which an operator stays in `role`.
+	pub fn working_minimum(role: Role) -> Balance {
+		T::WorkingShare::get().mul_ceil(Self::entry_minimum(role))
+	}
+
+	/// What `bond` counts in session `at`: 0 below the working minimum.
 	pub(crate) fn counted(bond: &BondOf<T>, role: Role, at: SessionIndex) -> Balance {
 		let counted = bond.counted(at);
-		if counted < Self::minimum_bond(role) {
+		if counted < Self::working_minimum(role) {
 			0
 		} else {
 			counted
@@ -51,10 +56,12 @@ impl<T: Config> Pallet<T> {
 		ensure!(amount > 0, Error::<T>::ZeroAmount);
 		let now = T::Sessions::current();
 		let mut bond = Bonds::<T>::get(role, operator).unwrap_or_default();
+		// Only an entry brings a bond to its working minimum, so whoever is there is in.
+		let is_in = bond.active >= Self::working_minimum(role);
 		bond.add(amount, now, now.saturating_add(delay))
 			.ok_or(Error::<T>::Overflow)?;
 		ensure!(
-			bond.active >= Self::minimum_bond(role),
+			is_in || bond.active >= Self::entry_minimum(role),
 			Error::<T>::BelowMinimum
 		);
 		T::Currency::hold(&reason::<T>(role), operator, amount)?;
@@ -90,7 +97,7 @@ impl<T: Config> Pallet<T> {
 		bond.unlock(amount, at)
 			.map_err(|_| Error::<T>::UnbondingQueueFull)?;
 		ensure!(
-			bond.active == 0 || bond.active >= Self::minimum_bond(role),
+			bond.active == 0 || bond.active >= Self::entry_minimum(role),
 			Error::<T>::BelowMinimum
 		);
 		Self::store(operator, role, bond);
@@ -117,10 +124,10 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Writes `bond` back, and ends what hangs on it: a candidacy below the minimum, and the
+	/// Writes `bond` back, and ends what hangs on it: a candidacy below the working minimum, and the
 	/// pairings of an operator with no bond left in any role.
 	fn store(operator: &T::AccountId, role: Role, bond: BondOf<T>) {
-		if role == Role::Validator && bond.active < Self::minimum_bond(role) {
+		if role == Role::Validator && bond.active < Self::working_minimum(role) {
 			Candidates::<T>::mutate(|candidates| candidates.retain(|who| who != operator));
 		}
 		if !bond.is_empty() {

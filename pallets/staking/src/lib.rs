@@ -11,8 +11,12 @@
 //! ## Overview
 //!
 //! - An **operator** bonds money per role with [`Pallet::bond`]. The money stays in its account, on
-//!   hold under one [`HoldReason`] per role. Each role has a minimum. What is bonded counts
-//!   [`Config::ActivationDelay`] sessions later; bonds from genesis count at once.
+//!   hold under one [`HoldReason`] per role. What is bonded counts [`Config::ActivationDelay`] sessions
+//!   later; bonds from genesis count at once.
+//! - Each role has two minimums. The **entry minimum** is asked of whoever comes in, at first or again,
+//!   and of what remains when a part is unbonded. The **working minimum** is [`Config::WorkingShare`]
+//!   of it: who is in stays at work, and may bond any amount more, until its bond falls below that. So
+//!   a small slash never ends a bond's work at once, and who has fallen below comes in anew.
 //! - [`Pallet::unbond`] moves money into a bounded queue. It can be slashed until
 //!   [`Pallet::withdraw_unbonded`] pays it out, [`Config::UnbondingSessions`] sessions later at the
 //!   earliest; that must outlast every window in which work can be condemned.
@@ -25,7 +29,7 @@
 //!
 //! A slash takes the active part first (what counts before what is pending), and then the unbonding
 //! queue from the entry with the longest wait on: so money about to leave is the last to go, and
-//! the duty the slash is for ends as soon as the bond falls below its minimum. It yields a credit
+//! the duty the slash is for ends as soon as the bond falls below its working minimum. It yields a credit
 //! for what was really taken, and the ledger follows the credit. Ejection moves all of the active
 //! part into the queue: the operator must bond from anew and wait for it to count.
 //!
@@ -113,17 +117,21 @@ pub mod pallet {
 		/// Where slashes for consensus offences go; `()` burns them.
 		type OnSlash: OnUnbalanced<CreditOf<Self>>;
 
-		/// Smallest bond of a validator.
+		/// Smallest bond with which a validator comes in.
 		#[pallet::constant]
 		type MinValidatorBond: Get<Balance>;
 
-		/// Smallest bond of a miner.
+		/// Smallest bond with which a miner comes in.
 		#[pallet::constant]
 		type MinMinerBond: Get<Balance>;
 
-		/// Smallest bond of a verifier.
+		/// Smallest bond with which a verifier comes in.
 		#[pallet::constant]
 		type MinVerifierBond: Get<Balance>;
+
+		/// The share of its entry minimum below which a bond works no more.
+		#[pallet::constant]
+		type WorkingShare: Get<Perbill>;
 
 		/// Sessions from bonding until it counts.
 		#[pallet::constant]
@@ -304,7 +312,7 @@ pub mod pallet {
 	pub enum Error<T> {
 		/// The amount is zero: name a positive one.
 		ZeroAmount,
-		/// The bond would be below the role's minimum: bond more, or unbond all of it.
+		/// The bond would be below the role's entry minimum: bond more, or unbond all of it.
 		BelowMinimum,
 		/// The sum does not fit into a balance: bond less.
 		Overflow,
@@ -348,21 +356,36 @@ pub mod pallet {
 		}
 	}
 
+	#[pallet::extra_constants]
+	impl<T: Config> Pallet<T> {
+		/// Smallest bond with which a validator stays at work.
+		#[pallet::constant_name(WorkingValidatorBond)]
+		fn working_validator_bond() -> Balance {
+			Self::working_minimum(Role::Validator)
+		}
+
+		/// Smallest bond with which a miner stays at work.
+		#[pallet::constant_name(WorkingMinerBond)]
+		fn working_miner_bond() -> Balance {
+			Self::working_minimum(Role::Miner)
+		}
+
+		/// Smallest bond with which a verifier stays at work.
+		#[pallet::constant_name(WorkingVerifierBond)]
+		fn working_verifier_bond() -> Balance {
+			Self::working_minimum(Role::Verifier)
+		}
+	}
+
 	#[pallet::hooks]
 	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
 		fn integrity_test() {
-			assert!(
-				T::MinValidatorBond::get() > 0,
-				"a validator without a bond risks nothing"
-			);
-			assert!(
-				T::MinMinerBond::get() > 0,
-				"a miner without a bond risks nothing"
-			);
-			assert!(
-				T::MinVerifierBond::get() > 0,
-				"a verifier without a bond risks nothing"
-			);
+			for role in [Role::Validator, Role::Miner, Role::Verifier] {
+				assert!(
+					Self::working_minimum(role) > 0,
+					"a {role:?} without a bond risks nothing"
+				);
+			}
 			assert!(
 				T::MaxUnlocking::get() > 0,
 				"an ejected bond needs a place in the queue"
@@ -394,7 +417,8 @@ pub mod pallet {
 		/// ## Details
 		///
 		/// The money stays in the account, on hold. It counts `ActivationDelay` sessions from now;
-		/// what counted before goes on counting.
+		/// what counted before goes on counting. A bond at or above its working minimum takes any
+		/// amount more; any other must reach the entry minimum.
 		///
 		/// ## Errors
 		///
@@ -423,8 +447,8 @@ pub mod pallet {
 		///
 		/// ## Details
 		///
-		/// What is left must be nothing or at least the role's minimum. Until it is withdrawn the
-		/// money can be slashed.
+		/// What is left must be nothing or at least the role's entry minimum. Until it is withdrawn
+		/// the money can be slashed.
 		///
 		/// ## Errors
 		///

@@ -9,7 +9,7 @@ use infergrid_primitives::{
 use polkadot_sdk::*;
 use sp_core::{Pair, sr25519};
 use sp_runtime::{
-	AccountId32, BuildStorage, KeyTypeId, impl_opaque_keys,
+	AccountId32, BuildStorage, KeyTypeId, Perbill, impl_opaque_keys,
 	testing::UintAuthorityId,
 	traits::{ConvertInto, IdentityLookup, OpaqueKeys},
 };
@@ -111,6 +111,7 @@ impl pallet_session::historical::Config for Test {
 }
 
 parameter_types! {
+	pub const WorkingShare: Perbill = Perbill::from_percent(50);
 	/// What consensus offences have cost so far.
 	pub static OffenceSlashes: Balance = 0;
 }
@@ -130,6 +131,7 @@ impl crate::Config for Test {
 	type MinValidatorBond = ConstU128<MIN_VALIDATOR>;
 	type MinMinerBond = ConstU128<MIN_MINER>;
 	type MinVerifierBond = ConstU128<MIN_VERIFIER>;
+	type WorkingShare = WorkingShare;
 	type ActivationDelay = ConstU32<2>;
 	type UnbondingSessions = ConstU32<UNBONDING>;
 	type MaxUnlocking = ConstU32<3>;

@@ -44,8 +44,8 @@ impl<T: Config> Pallet<T> {
 		for candidate in &candidates {
 			let active = Bonds::<T>::get(Role::Validator, candidate).map_or(0, |bond| bond.active);
 			ensure!(
-				active >= Self::minimum_bond(Role::Validator),
-				"a candidate's bond is below the minimum"
+				active >= Self::working_minimum(Role::Validator),
+				"a candidate's bond is below the working minimum"
 			);
 		}
 		Ok(())
