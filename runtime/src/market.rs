@@ -26,6 +26,8 @@ pub const UNBONDING_SESSIONS: u32 = slow_or_fast(1_008, 240);
 parameter_types! {
 	/// A bond of the entry minimum outlives hundreds of slashes of a thousandth.
 	pub const WorkingShare: Perbill = Perbill::from_percent(50);
+	/// Who runs away with all the work that a bond stands for has twice as much to lose.
+	pub const ExposureShare: Perbill = Perbill::from_percent(50);
 }
 
 impl pallet_role_staking::Config for Runtime {
@@ -36,6 +38,7 @@ impl pallet_role_staking::Config for Runtime {
 	type MinMinerBond = ConstU128<{ 1_000 * AIT }>;
 	type MinVerifierBond = ConstU128<{ 1_000 * AIT }>;
 	type WorkingShare = WorkingShare;
+	type ExposureShare = ExposureShare;
 	type ActivationDelay = ConstU32<2>;
 	type UnbondingSessions = ConstU32<UNBONDING_SESSIONS>;
 	type MaxUnlocking = ConstU32<32>;
@@ -90,7 +93,6 @@ parameter_types! {
 	/// the miner and the result's way into a block.
 	pub const BaseWindow: BlockNumber = slow_or_fast(2 * MINUTES, MINUTES);
 	pub const MissSlash: Perbill = Perbill::from_parts(1_000_000);
-	pub const UnsettledShare: Perbill = Perbill::from_percent(50);
 	/// What is finished is kept for those who come late to read it.
 	pub const HistoryDepth: BlockNumber = slow_or_fast(7 * DAYS, HOURS);
 	/// What one pallet of the market may take of a block before transactions.
@@ -113,7 +115,6 @@ impl pallet_tasks::Config for Runtime {
 	type InlineOverhead = ConstU32<256>;
 	type MaxRetryDelay = ConstU32<20>;
 	type MissSlash = MissSlash;
-	type UnsettledShare = UnsettledShare;
 	type HistoryDepth = HistoryDepth;
 	type ServiceShare = ServiceShare;
 	type WeightInfo = pallet_tasks::weights::SubstrateWeight<Runtime>;

@@ -4,6 +4,7 @@ use crate::{
 	BondOf, Bonds, Candidates, Config, CreditOf, Error, Event, HoldReason, LOG_TARGET, Pallet,
 	Sessions, Workers, WorkersOf,
 };
+use alloc::collections::BTreeMap;
 use frame_support::{
 	defensive, ensure,
 	traits::{
@@ -12,7 +13,10 @@ use frame_support::{
 		tokens::Precision,
 	},
 };
-use infergrid_primitives::{Balance, WorkerKey, market::Role};
+use infergrid_primitives::{
+	Balance, WorkerKey,
+	market::{Overexposed, Role},
+};
 use polkadot_sdk::*;
 use sp_runtime::{DispatchError, DispatchResult};
 use sp_staking::SessionIndex;
@@ -35,6 +39,11 @@ impl<T: Config> Pallet<T> {
 	/// The smallest bond with which an operator stays in `role`.
 	pub fn working_minimum(role: Role) -> Balance {
 		T::WorkingShare::get().mul_ceil(Self::entry_minimum(role))
+	}
+
+	/// The most that may be at work on a bond of which `active` counts.
+	pub(crate) fn exposure_limit(active: Balance) -> Balance {
+		T::ExposureShare::get().mul_floor(active)
 	}
 
 	/// What `bond` counts in session `at`: 0 below the working minimum.
@@ -100,6 +109,10 @@ impl<T: Config> Pallet<T> {
 			bond.active == 0 || bond.active >= Self::entry_minimum(role),
 			Error::<T>::BelowMinimum
 		);
+		ensure!(
+			bond.at_work <= Self::exposure_limit(bond.active),
+			Error::<T>::BondAtWork
+		);
 		Self::store(operator, role, bond);
 		Self::deposit_event(Event::Unbonding {
 			operator: operator.clone(),
@@ -130,12 +143,13 @@ impl<T: Config> Pallet<T> {
 		if role == Role::Validator && bond.active < Self::working_minimum(role) {
 			Candidates::<T>::mutate(|candidates| candidates.retain(|who| who != operator));
 		}
-		if !bond.is_empty() {
+		let is_empty = bond.is_empty();
+		if is_empty && bond.at_work == 0 {
+			Bonds::<T>::remove(role, operator);
+		} else {
 			Bonds::<T>::insert(role, operator, bond);
-			return;
 		}
-		Bonds::<T>::remove(role, operator);
-		if !Self::is_bonded(operator) {
+		if is_empty && !Self::is_bonded(operator) {
 			for worker in WorkersOf::<T>::take(operator) {
 				Workers::<T>::remove(worker);
 				Self::deposit_event(Event::WorkerUnpaired {
@@ -150,7 +164,7 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn is_bonded(operator: &T::AccountId) -> bool {
 		[Role::Validator, Role::Miner, Role::Verifier]
 			.into_iter()
-			.any(|role| Bonds::<T>::contains_key(role, operator))
+			.any(|role| Bonds::<T>::get(role, operator).is_some_and(|bond| !bond.is_empty()))
 	}
 
 	/// Puts `operator`, whose bond is `active`, among the candidates. In a full list it takes the
@@ -258,5 +272,48 @@ impl<T: Config> infergrid_primitives::market::Bonds<T::AccountId> for Pallet<T> 
 
 	fn eject(operator: &T::AccountId, role: Role) {
 		Self::do_eject(operator, role);
+	}
+
+	fn reserve_exposure(
+		operator: &T::AccountId,
+		role: Role,
+		amount: Balance,
+	) -> Result<(), Overexposed> {
+		if amount == 0 {
+			return Ok(());
+		}
+		Bonds::<T>::try_mutate(role, operator, |entry| {
+			let bond = entry.as_mut().ok_or(Overexposed)?;
+			let counted = Self::counted(bond, role, T::Sessions::current());
+			let at_work = bond.at_work.checked_add(amount).ok_or(Overexposed)?;
+			if at_work > Self::exposure_limit(counted) {
+				return Err(Overexposed);
+			}
+			bond.at_work = at_work;
+			Ok(())
+		})
+	}
+
+	fn release_exposure(operator: &T::AccountId, role: Role, amount: Balance) {
+		if amount == 0 {
+			return;
+		}
+		Bonds::<T>::mutate_exists(role, operator, |entry| {
+			let Some(bond) = entry.as_mut().filter(|bond| bond.at_work >= amount) else {
+				defensive!("more is released than was put at work");
+				return;
+			};
+			bond.at_work = bond.at_work.saturating_sub(amount);
+			if bond.at_work == 0 && bond.is_empty() {
+				*entry = None;
+			}
+		});
+	}
+
+	fn exposures(role: Role) -> BTreeMap<T::AccountId, Balance> {
+		Bonds::<T>::iter_prefix(role)
+			.filter(|(_, bond)| bond.at_work > 0)
+			.map(|(operator, bond)| (operator, bond.at_work))
+			.collect()
 	}
 }

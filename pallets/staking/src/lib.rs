@@ -20,6 +20,10 @@
 //! - [`Pallet::unbond`] moves money into a bounded queue. It can be slashed until
 //!   [`Pallet::withdraw_unbonded`] pays it out, [`Config::UnbondingSessions`] sessions later at the
 //!   earliest; that must outlast every window in which work can be condemned.
+//! - A bond stands for the fees of its operator's open work, assigned or in escrow: they are **at
+//!   work** on it, whatever pallet gave the work, and may be [`Config::ExposureShare`] of what counts
+//!   of the bond. The rest is free. What open work needs cannot be unbonded. Slashes may leave less:
+//!   then nothing more is put at work.
 //! - A **worker key** acts for one operator. [`Pallet::pair_worker`] asks for the key's signature
 //!   over [`infergrid_primitives::request::pairing_payload`]; [`Pallet::unpair_worker`] ends it from
 //!   either side. It moves no money. The signature does not expire: an operator can pair a key
@@ -92,7 +96,7 @@ pub mod pallet {
 	use sp_runtime::Perbill;
 	use sp_staking::SessionIndex;
 
-	const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
+	const STORAGE_VERSION: StorageVersion = StorageVersion::new(2);
 
 	#[pallet::pallet]
 	#[pallet::storage_version(STORAGE_VERSION)]
@@ -132,6 +136,10 @@ pub mod pallet {
 		/// The share of its entry minimum below which a bond works no more.
 		#[pallet::constant]
 		type WorkingShare: Get<Perbill>;
+
+		/// The share of a bond that may be at work.
+		#[pallet::constant]
+		type ExposureShare: Get<Perbill>;
 
 		/// Sessions from bonding until it counts.
 		#[pallet::constant]
@@ -318,6 +326,9 @@ pub mod pallet {
 		Overflow,
 		/// There is no bond in this role: bond first.
 		NotBonded,
+		/// The rest could not stand for the work that is open: unbond less, or take no new work and
+		/// unbond when what is open is settled.
+		BondAtWork,
 		/// More than the active bond: unbond at most that.
 		InsufficientBond,
 		/// The unbonding queue is full: withdraw what is due, or wait for the next entry.
@@ -387,6 +398,10 @@ pub mod pallet {
 				);
 			}
 			assert!(
+				T::ExposureShare::get() > Perbill::zero(),
+				"a bond of which nothing may be at work gets none"
+			);
+			assert!(
 				T::MaxUnlocking::get() > 0,
 				"an ejected bond needs a place in the queue"
 			);
@@ -447,13 +462,13 @@ pub mod pallet {
 		///
 		/// ## Details
 		///
-		/// What is left must be nothing or at least the role's entry minimum. Until it is withdrawn
-		/// the money can be slashed.
+		/// What is left must be nothing or at least the role's entry minimum, and enough for what is
+		/// at work. Until it is withdrawn the money can be slashed.
 		///
 		/// ## Errors
 		///
 		/// - [`Error::ZeroAmount`], [`Error::NotBonded`], [`Error::InsufficientBond`],
-		///   [`Error::BelowMinimum`], [`Error::UnbondingQueueFull`]
+		///   [`Error::BelowMinimum`], [`Error::BondAtWork`], [`Error::UnbondingQueueFull`]
 		///
 		/// ## Events
 		///

@@ -112,6 +112,7 @@ impl pallet_session::historical::Config for Test {
 
 parameter_types! {
 	pub const WorkingShare: Perbill = Perbill::from_percent(50);
+	pub const ExposureShare: Perbill = Perbill::from_percent(50);
 	/// What consensus offences have cost so far.
 	pub static OffenceSlashes: Balance = 0;
 }
@@ -132,6 +133,7 @@ impl crate::Config for Test {
 	type MinMinerBond = ConstU128<MIN_MINER>;
 	type MinVerifierBond = ConstU128<MIN_VERIFIER>;
 	type WorkingShare = WorkingShare;
+	type ExposureShare = ExposureShare;
 	type ActivationDelay = ConstU32<2>;
 	type UnbondingSessions = ConstU32<UNBONDING>;
 	type MaxUnlocking = ConstU32<3>;

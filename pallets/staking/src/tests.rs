@@ -1,4 +1,5 @@
 mod bonding;
+mod exposure;
 mod ledger;
 mod money;
 mod pairing;

@@ -18,7 +18,10 @@ impl<T: Config> Pallet<T> {
 
 	fn try_state_bonds() -> Result<(), TryRuntimeError> {
 		for (role, operator, bond) in Bonds::<T>::iter() {
-			ensure!(!bond.is_empty(), "an empty bond is stored");
+			ensure!(
+				!bond.is_empty() || bond.at_work > 0,
+				"an empty bond is stored"
+			);
 			ensure!(bond.pending <= bond.active, "more is pending than bonded");
 			ensure!(
 				bond.unlocking.iter().all(|chunk| chunk.amount > 0),

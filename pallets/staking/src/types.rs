@@ -51,6 +51,8 @@ pub struct Bond<MaxUnlocking: Get<u32>> {
 	pub activates_at: SessionIndex,
 	/// On its way out, ordered by session.
 	pub unlocking: BoundedVec<Unlock, MaxUnlocking>,
+	/// Fees of open work, assigned or in escrow, for which the bond stands.
+	pub at_work: Balance,
 }
 
 impl<MaxUnlocking: Get<u32>> Default for Bond<MaxUnlocking> {
@@ -60,6 +62,7 @@ impl<MaxUnlocking: Get<u32>> Default for Bond<MaxUnlocking> {
 			pending: 0,
 			activates_at: 0,
 			unlocking: BoundedVec::new(),
+			at_work: 0,
 		}
 	}
 }
@@ -90,7 +93,7 @@ impl<MaxUnlocking: Get<u32>> Bond<MaxUnlocking> {
 		self.active.saturating_add(self.unbonding())
 	}
 
-	/// Whether nothing is left of it.
+	/// Whether no money is left in it. Work that is still open may keep its record.
 	pub fn is_empty(&self) -> bool {
 		self.active == 0 && self.unlocking.is_empty()
 	}
