@@ -7,7 +7,7 @@
 use crate::{
 	AIT, AccountId, Audits, Babe, Balance, Balances, BlockNumber, Models, Rewards, RoleStaking,
 	Runtime, RuntimeHoldReason, Session, Tasks,
-	consensus::MAX_AUTHORITIES,
+	consensus::{MAX_AUTHORITIES, REPORTABLE_SESSIONS},
 	constants::{DAYS, HOURS, MILLISECS_PER_BLOCK, MINUTES, deposit, slow_or_fast},
 	economics::TreasuryAccount,
 };
@@ -41,10 +41,13 @@ impl pallet_role_staking::Config for Runtime {
 	type ExposureShare = ExposureShare;
 	type ActivationDelay = ConstU32<2>;
 	type UnbondingSessions = ConstU32<UNBONDING_SESSIONS>;
+	type ReportableSessions = ConstU32<REPORTABLE_SESSIONS>;
 	type MaxUnlocking = ConstU32<32>;
 	type MaxWorkers = ConstU32<16>;
 	type MaxCandidates = ConstU32<{ 2 * MAX_AUTHORITIES }>;
 	type MaxValidators = ConstU32<MAX_AUTHORITIES>;
+	// Of one that is on luck leaves less than a third once in 140,000 judgements.
+	type MinExpectedBlocks = ConstU32<30>;
 	type WeightInfo = pallet_role_staking::weights::SubstrateWeight<Runtime>;
 }
 

@@ -1,8 +1,8 @@
 //! Benchmarks of the calls, in their worst case.
 
 use crate::{
-	Bonds, Call, Candidates, Config, Exposure, Pallet, Sessions, Unlock, Workers, WorkersOf,
-	bonding::reason,
+	BlockRecords, Bonds, Call, Candidates, Config, Pallet, SessionBlocks, Sessions, Unlock,
+	Workers, WorkersOf, bonding::reason,
 };
 use alloc::{vec, vec::Vec};
 use codec::Encode;
@@ -16,7 +16,7 @@ use frame_support::{
 };
 use frame_system::RawOrigin;
 use infergrid_primitives::{
-	AccountBytes, Balance, Signature, WorkerKey, market::Role, request::pairing_payload,
+	AccountBytes, Signature, WorkerKey, market::Role, request::pairing_payload,
 };
 use polkadot_sdk::*;
 use sp_core::crypto::KeyTypeId;
@@ -170,15 +170,28 @@ mod benchmarks {
 	}
 
 	#[benchmark]
+	fn note_author() {
+		let who = operator::<T>(0);
+		let blocks = SessionBlocks::<T>::get();
+
+		#[block]
+		{
+			<Pallet<T> as pallet_authorship::EventHandler<_, _>>::note_author(who.clone());
+		}
+
+		assert_eq!(BlockRecords::<T>::get(&who).made, 1);
+		assert_eq!(SessionBlocks::<T>::get(), blocks.saturating_add(1));
+	}
+
+	#[benchmark]
 	fn on_offence(n: Linear<1, { T::MaxValidators::get() }>) -> Result<(), BenchmarkError> {
 		fill_candidates::<T>()?;
 		let offenders: Vec<_> = (0..n)
 			.map(|index| {
 				let who: T::AccountId = account("operator", 1_000 + index, 0);
 				fill_workers::<T>(&who);
-				let own: Balance = T::MinValidatorBond::get();
 				OffenceDetails {
-					offender: (who, Exposure { own }),
+					offender: (who, ()),
 					reporters: vec![],
 				}
 			})

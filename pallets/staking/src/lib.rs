@@ -6,7 +6,7 @@
 //!
 //! See the [`pallet`] module for the calls, the storage, the events and the errors. Other pallets
 //! reach bonds and worker keys through [`infergrid_primitives::market::Bonds`], which [`Pallet`]
-//! implements. It is also the session manager and the handler of offences.
+//! implements.
 //!
 //! ## Overview
 //!
@@ -44,9 +44,21 @@
 //! Each session the [`Config::MaxValidators`] candidates with session keys and the largest bonds
 //! that count in it are elected, ties by account. If there is none, the old set stays.
 //!
-//! An offence takes its fraction of what could be slashed when the set was drawn, ejects the
-//! offender, and disables it for the current session and the next, which is already planned. A later
-//! report of the same session only takes the difference.
+//! A validator that makes **less than a third of the blocks** expected of it is left out of the next
+//! election, once, and a smaller bond takes its seat ([`Event::LeftOut`]). Expected is an equal share
+//! of the blocks that the session had. Who makes a slot's block is drawn, and with many validators in
+//! short sessions bad luck alone would do: so blocks are counted over as many sessions as it takes
+//! until [`Config::MinExpectedBlocks`] are expected, then judged, and counted from zero. Nobody is
+//! left out if fewer than two thirds of the elected would remain: an outage is nobody's fault.
+//!
+//! An offence takes its fraction of what could be slashed at the first report of the session in which
+//! it happened; the unbonding queue counts, and outlasts every report. It ejects the offender, and
+//! disables it for the current session and the next, which is already planned. A later report of the
+//! same session only takes the difference. A session's offences can be reported for
+//! [`Config::ReportableSessions`]; then its history is pruned.
+//!
+//! The pallet is the session manager below `NoteHistoricalRoot`, the validators' identification in
+//! the history, the handler of offences and that of authors, all of it on accounts alone.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![allow(
@@ -58,11 +70,11 @@
 extern crate alloc;
 
 pub use pallet::*;
-pub use types::{Bond, BondOf, CreditOf, Exposure, Offender, QueueFull, Sessions, Unlock};
-pub use validators::ExposureOf;
+pub use types::{Bond, BondOf, CreditOf, Offender, QueueFull, Record, Sentence, Sessions, Unlock};
 pub use weights::WeightInfo;
 
 mod bonding;
+mod offences;
 mod pairing;
 mod types;
 mod validators;
@@ -150,6 +162,10 @@ pub mod pallet {
 		#[pallet::constant]
 		type UnbondingSessions: Get<u32>;
 
+		/// Sessions for which an offence can be reported.
+		#[pallet::constant]
+		type ReportableSessions: Get<u32>;
+
 		/// Largest number of entries in an unbonding queue.
 		#[pallet::constant]
 		type MaxUnlocking: Get<u32>;
@@ -165,6 +181,10 @@ pub mod pallet {
 		/// Size of the validator set.
 		#[pallet::constant]
 		type MaxValidators: Get<u32>;
+
+		/// Blocks that are expected of a validator before it is judged by those that it made.
+		#[pallet::constant]
+		type MinExpectedBlocks: Get<u32>;
 
 		/// Weights of the calls.
 		type WeightInfo: WeightInfo;
@@ -231,17 +251,32 @@ pub mod pallet {
 	pub type Offenders<T: Config> =
 		StorageValue<_, BoundedVec<Offender<T::AccountId>, T::MaxValidators>, ValueQuery>;
 
-	/// The fraction already slashed for offences in a session; kept as long as a report may come.
+	/// What was slashed for offences in a session; kept as long as a report may come.
 	#[pallet::storage]
-	pub type SlashedFractions<T: Config> = StorageDoubleMap<
+	pub type Sentences<T: Config> = StorageDoubleMap<
 		_,
 		Twox64Concat,
 		SessionIndex,
 		Blake2_128Concat,
 		T::AccountId,
-		Perbill,
-		ValueQuery,
+		Sentence,
+		OptionQuery,
 	>;
+
+	/// Blocks that validators made since they were judged last. Only validators make any, and who is
+	/// none any more is dropped when a session ends.
+	#[pallet::storage]
+	pub type BlockRecords<T: Config> =
+		StorageMap<_, Blake2_128Concat, T::AccountId, Record, ValueQuery>;
+
+	/// Blocks of the current session.
+	#[pallet::storage]
+	pub type SessionBlocks<T: Config> = StorageValue<_, u32, ValueQuery>;
+
+	/// Whom the election that follows the last session leaves out.
+	#[pallet::storage]
+	pub type Idle<T: Config> =
+		StorageValue<_, BoundedVec<T::AccountId, T::MaxValidators>, ValueQuery>;
 
 	#[pallet::event]
 	#[pallet::generate_deposit(pub(super) fn deposit_event)]
@@ -306,6 +341,13 @@ pub mod pallet {
 			operator: T::AccountId,
 			/// Which role.
 			role: Role,
+		},
+		/// A validator made so few blocks that it is left out of one session.
+		LeftOut {
+			/// Who.
+			operator: T::AccountId,
+			/// Of which session.
+			session: SessionIndex,
 		},
 		/// A candidate dropped out of a full list for one with a larger bond.
 		Outbid {
@@ -408,6 +450,14 @@ pub mod pallet {
 			assert!(
 				T::MaxValidators::get() > 0,
 				"the validator set must not be empty"
+			);
+			assert!(
+				T::ReportableSessions::get() < T::UnbondingSessions::get(),
+				"a bond must not leave before the last report"
+			);
+			assert!(
+				T::MinExpectedBlocks::get() > 0,
+				"of whom nothing is expected nobody can say that it is idle"
 			);
 			assert!(
 				T::MaxCandidates::get() >= T::MaxValidators::get(),

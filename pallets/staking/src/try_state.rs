@@ -1,18 +1,22 @@
 //! What must hold between any two blocks.
 
-use crate::{Bonds, Candidates, Config, Pallet, Workers, WorkersOf, bonding::reason};
+use crate::{BlockRecords, Bonds, Candidates, Config, Pallet, Workers, WorkersOf, bonding::reason};
 use alloc::collections::BTreeSet;
-use frame_support::{ensure, traits::fungible::InspectHold};
+use frame_support::{
+	ensure,
+	traits::{Get, fungible::InspectHold},
+};
 use infergrid_primitives::market::Role;
 use polkadot_sdk::*;
-use sp_runtime::TryRuntimeError;
+use sp_runtime::{FixedPointNumber, FixedU64, TryRuntimeError};
 
 impl<T: Config> Pallet<T> {
-	/// Holds equal the ledger; queues are ordered and non-empty; candidates have bonds; the two
-	/// sides of the pairings agree.
+	/// Holds equal the ledger; queues are ordered and non-empty; candidates have bonds; validators of
+	/// whom enough was expected are judged; the two sides of the pairings agree.
 	pub fn do_try_state() -> Result<(), TryRuntimeError> {
 		Self::try_state_bonds()?;
 		Self::try_state_candidates()?;
+		Self::try_state_authorship()?;
 		Self::try_state_workers()
 	}
 
@@ -49,6 +53,17 @@ impl<T: Config> Pallet<T> {
 			ensure!(
 				active >= Self::working_minimum(Role::Validator),
 				"a candidate's bond is below the working minimum"
+			);
+		}
+		Ok(())
+	}
+
+	fn try_state_authorship() -> Result<(), TryRuntimeError> {
+		let enough = FixedU64::saturating_from_integer(T::MinExpectedBlocks::get());
+		for (_, record) in BlockRecords::<T>::iter() {
+			ensure!(
+				record.expected < enough,
+				"a validator of whom enough was expected is not judged"
 			);
 		}
 		Ok(())

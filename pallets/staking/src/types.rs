@@ -1,6 +1,7 @@
 //! The ledger of one bond, apart from storage and money.
 
 use crate::Config;
+use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{
 	BoundedVec, CloneNoBound, DebugNoBound, EqNoBound, PartialEqNoBound,
@@ -9,6 +10,7 @@ use frame_support::{
 use infergrid_primitives::Balance;
 use polkadot_sdk::*;
 use scale_info::TypeInfo;
+use sp_runtime::{FixedU64, Perbill};
 use sp_staking::{SessionIndex, offence::OffenceSeverity};
 
 /// What a slash yields.
@@ -182,22 +184,29 @@ impl<MaxUnlocking: Get<u32>> Bond<MaxUnlocking> {
 	}
 }
 
-/// What stands behind a validator, as the session's history keeps it.
-#[derive(
-	Clone,
-	Debug,
-	Default,
-	PartialEq,
-	Eq,
-	Encode,
-	Decode,
-	DecodeWithMemTracking,
-	MaxEncodedLen,
-	TypeInfo,
-)]
-pub struct Exposure {
-	/// Everything that could be slashed when the set was drawn.
-	pub own: Balance,
+/// What a validator was sentenced to for offences in one session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
+pub struct Sentence {
+	/// The fraction taken so far.
+	pub fraction: Perbill,
+	/// Of how much: what could be slashed at the session's first report, in plancks.
+	pub of: Balance,
+}
+
+impl Sentence {
+	/// What it takes, in plancks.
+	pub fn amount(&self) -> Balance {
+		self.fraction.mul_ceil(self.of)
+	}
+}
+
+/// Blocks of a validator since it was judged last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
+pub struct Record {
+	/// That it made.
+	pub made: u32,
+	/// That it would have made as an average validator of its sessions.
+	pub expected: FixedU64,
 }
 
 /// A validator to keep out of its duties until a session is over.
@@ -215,6 +224,8 @@ pub struct Offender<AccountId> {
 pub trait Sessions<AccountId> {
 	/// The current session.
 	fn current() -> SessionIndex;
+	/// The validators of the current session.
+	fn validators() -> Vec<AccountId>;
 	/// Whether `validator` has registered session keys.
 	fn has_keys(validator: &AccountId) -> bool;
 	/// Takes `validator` off its duties for the rest of the current session, if it has any and the
@@ -231,6 +242,10 @@ where
 {
 	fn current() -> SessionIndex {
 		Self::current_index()
+	}
+
+	fn validators() -> Vec<T::AccountId> {
+		Self::validators()
 	}
 
 	fn has_keys(validator: &T::AccountId) -> bool {

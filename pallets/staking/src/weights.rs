@@ -24,6 +24,8 @@ pub trait WeightInfo {
 	fn pair_worker() -> Weight;
 	/// `unpair_worker`.
 	fn unpair_worker() -> Weight;
+	/// `note_author`.
+	fn note_author() -> Weight;
 	/// `on_offence`, n from 1 to 100.
 	fn on_offence(n: u32) -> Weight;
 }
@@ -101,10 +103,19 @@ macro_rules! weights {
 				.saturating_add(<$db>::get().reads(2))
 				.saturating_add(<$db>::get().writes(2))
 		}
+		// Storage: `RoleStaking::SessionBlocks` (r:1 w:1)
+		// Proof: `RoleStaking::SessionBlocks` (`max_values`: Some(1), `max_size`: Some(4), added: 499, mode: `MaxEncodedLen`)
+		// Storage: `RoleStaking::BlockRecords` (r:1 w:1)
+		// Proof: `RoleStaking::BlockRecords` (`max_values`: None, `max_size`: Some(60), added: 2535, mode: `MaxEncodedLen`)
+		fn note_author() -> Weight {
+			Weight::from_parts(25_000_000, 3_525)
+				.saturating_add(<$db>::get().reads(2))
+				.saturating_add(<$db>::get().writes(2))
+		}
 		// Storage: `Session::CurrentIndex` (r:1 w:0)
 		// Proof: `Session::CurrentIndex` (`max_values`: Some(1), `max_size`: None, mode: `Measured`)
-		// Storage: `RoleStaking::SlashedFractions` (r:100 w:100)
-		// Proof: `RoleStaking::SlashedFractions` (`max_values`: None, `max_size`: Some(64), added: 2539, mode: `MaxEncodedLen`)
+		// Storage: `RoleStaking::Sentences` (r:100 w:100)
+		// Proof: `RoleStaking::Sentences` (`max_values`: None, `max_size`: Some(80), added: 2555, mode: `MaxEncodedLen`)
 		// Storage: `RoleStaking::Bonds` (r:300 w:100)
 		// Proof: `RoleStaking::Bonds` (`max_values`: None, `max_size`: Some(750), added: 3225, mode: `MaxEncodedLen`)
 		// Storage: `Balances::Holds` (r:100 w:100)

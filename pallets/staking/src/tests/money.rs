@@ -114,9 +114,8 @@ proptest! {
 						}
 					},
 					Step::Offence(who, percent) => {
-						let own = RoleStaking::slashable(&account(who), Role::Validator);
 						let details = OffenceDetails {
-							offender: (account(who), crate::Exposure { own }),
+							offender: (account(who), ()),
 							reporters: vec![],
 						};
 						<RoleStaking as OnOffenceHandler<AccountId, _, _>>::on_offence(
