@@ -76,6 +76,8 @@ records! {
 		activates_at: u32,
 		/// On its way out.
 		unlocking: Vec<Unlock>,
+		/// Fees of open work, assigned or in escrow, in plancks.
+		at_work: Balance,
 	}
 
 	/// A registered model.
@@ -132,14 +134,14 @@ records! {
 }
 
 impl Bond {
-	/// What of it counts in `session`, in plancks: nothing below `minimum`.
-	pub fn counted(&self, session: u32, minimum: Balance) -> Balance {
+	/// What of it counts in `session`, in plancks: nothing below `working`.
+	pub fn counted(&self, session: u32, working: Balance) -> Balance {
 		let counted = if session >= self.activates_at {
 			self.active
 		} else {
 			self.active.saturating_sub(self.pending)
 		};
-		if counted < minimum { 0 } else { counted }
+		if counted < working { 0 } else { counted }
 	}
 }
 
