@@ -23,6 +23,9 @@ use sp_runtime::{Perbill, Percent};
 /// Sessions from unbonding until the money can leave: a week, or four hours.
 pub const UNBONDING_SESSIONS: u32 = slow_or_fast(1_008, 240);
 
+/// Sessions from ordering an equivocator's slash until it is executed: a day, or three minutes.
+pub const SLASH_DELAY: u32 = slow_or_fast(144, 3);
+
 parameter_types! {
 	/// A bond of the entry minimum outlives hundreds of slashes of a thousandth.
 	pub const WorkingShare: Perbill = Perbill::from_percent(50);
@@ -33,6 +36,7 @@ parameter_types! {
 impl pallet_role_staking::Config for Runtime {
 	type Currency = Balances;
 	type Sessions = Session;
+	type AdminOrigin = EnsureRoot<AccountId>;
 	type OnSlash = ();
 	type MinValidatorBond = ConstU128<{ 10_000 * AIT }>;
 	type MinMinerBond = ConstU128<{ 1_000 * AIT }>;
@@ -41,6 +45,7 @@ impl pallet_role_staking::Config for Runtime {
 	type ExposureShare = ExposureShare;
 	type ActivationDelay = ConstU32<2>;
 	type UnbondingSessions = ConstU32<UNBONDING_SESSIONS>;
+	type SlashDelay = ConstU32<SLASH_DELAY>;
 	type ReportableSessions = ConstU32<REPORTABLE_SESSIONS>;
 	type MaxUnlocking = ConstU32<32>;
 	type MaxWorkers = ConstU32<16>;

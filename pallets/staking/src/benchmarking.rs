@@ -1,8 +1,8 @@
 //! Benchmarks of the calls, in their worst case.
 
 use crate::{
-	BlockRecords, Bonds, Call, Candidates, Config, Pallet, SessionBlocks, Sessions, Unlock,
-	Workers, WorkersOf, bonding::reason,
+	BlockRecords, Bonds, Call, Candidates, Config, Pallet, PendingSlashes, SessionBlocks, Sessions,
+	Unlock, Workers, WorkersOf, bonding::reason,
 };
 use alloc::{vec, vec::Vec};
 use codec::Encode;
@@ -10,7 +10,7 @@ use frame_benchmarking::v2::*;
 use frame_support::{
 	BoundedVec,
 	traits::{
-		Get,
+		EnsureOrigin, Get,
 		fungible::{Inspect, Mutate, MutateHold},
 	},
 };
@@ -166,6 +166,31 @@ mod benchmarks {
 		_(RawOrigin::Signed(who), worker);
 
 		assert!(!Workers::<T>::contains_key(worker));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn cancel_slash() -> Result<(), BenchmarkError> {
+		let who = operator::<T>(0);
+		Pallet::<T>::do_bond(&who, Role::Validator, T::MinValidatorBond::get(), 0)?;
+		let offence = OffenceDetails {
+			offender: (who.clone(), ()),
+			reporters: vec![],
+		};
+		let now = T::Sessions::current();
+		<Pallet<T> as OnOffenceHandler<T::AccountId, _, _>>::on_offence(
+			&[offence],
+			&[Perbill::one()],
+			now,
+		);
+		let due = now.saturating_add(T::SlashDelay::get());
+		let origin = T::AdminOrigin::try_successful_origin()
+			.map_err(|()| BenchmarkError::Stop("the admin origin has no example"))?;
+
+		#[extrinsic_call]
+		_(origin as T::RuntimeOrigin, due, who.clone());
+
+		assert!(!PendingSlashes::<T>::contains_key(due, &who));
 		Ok(())
 	}
 

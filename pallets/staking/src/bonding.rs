@@ -125,8 +125,10 @@ impl<T: Config> Pallet<T> {
 
 	pub(crate) fn do_withdraw(operator: &T::AccountId, role: Role) -> DispatchResult {
 		let mut bond = Bonds::<T>::get(role, operator).ok_or(Error::<T>::NotBonded)?;
-		let amount = bond.withdraw(T::Sessions::current());
-		ensure!(amount > 0, Error::<T>::NothingToWithdraw);
+		let now = T::Sessions::current();
+		ensure!(bond.due(now) > 0, Error::<T>::NothingToWithdraw);
+		let amount = bond.withdraw(now);
+		ensure!(amount > 0, Error::<T>::SlashPending);
 		T::Currency::release(&reason::<T>(role), operator, amount, Precision::Exact)?;
 		Self::store(operator, role, bond);
 		Self::deposit_event(Event::Withdrawn {
@@ -144,7 +146,7 @@ impl<T: Config> Pallet<T> {
 			Candidates::<T>::mutate(|candidates| candidates.retain(|who| who != operator));
 		}
 		let is_empty = bond.is_empty();
-		if is_empty && bond.at_work == 0 {
+		if bond.is_gone() {
 			Bonds::<T>::remove(role, operator);
 		} else {
 			Bonds::<T>::insert(role, operator, bond);
@@ -304,7 +306,7 @@ impl<T: Config> infergrid_primitives::market::Bonds<T::AccountId> for Pallet<T> 
 				return;
 			};
 			bond.at_work = bond.at_work.saturating_sub(amount);
-			if bond.at_work == 0 && bond.is_empty() {
+			if bond.is_gone() {
 				*entry = None;
 			}
 		});

@@ -53,7 +53,9 @@
 //!
 //! An offence takes its fraction of what could be slashed at the first report of the session in which
 //! it happened; the unbonding queue counts, and outlasts every report. It ejects the offender, and
-//! disables it for the current session and the next, which is already planned. A later report of the
+//! disables it for the current session and the next, which is already planned. The slash is only
+//! ordered: the money is locked, and taken [`Config::SlashDelay`] sessions later, unless the
+//! [`Config::AdminOrigin`] cancels it meanwhile, as where a fault of the node made everybody offend. A later report of the
 //! same session only takes the difference. A session's offences can be reported for
 //! [`Config::ReportableSessions`]; then its history is pruned.
 //!
@@ -130,6 +132,9 @@ pub mod pallet {
 		/// The sessions.
 		type Sessions: Sessions<Self::AccountId>;
 
+		/// Who may cancel a slash that is ordered.
+		type AdminOrigin: EnsureOrigin<Self::RuntimeOrigin>;
+
 		/// Where slashes for consensus offences go; `()` burns them.
 		type OnSlash: OnUnbalanced<CreditOf<Self>>;
 
@@ -165,6 +170,10 @@ pub mod pallet {
 		/// Sessions for which an offence can be reported.
 		#[pallet::constant]
 		type ReportableSessions: Get<u32>;
+
+		/// Sessions from ordering a slash until it is executed.
+		#[pallet::constant]
+		type SlashDelay: Get<u32>;
 
 		/// Largest number of entries in an unbonding queue.
 		#[pallet::constant]
@@ -263,6 +272,19 @@ pub mod pallet {
 		OptionQuery,
 	>;
 
+	/// Slashes of validators that are ordered, by the session that executes them. So much is locked in
+	/// their bonds.
+	#[pallet::storage]
+	pub type PendingSlashes<T: Config> = StorageDoubleMap<
+		_,
+		Twox64Concat,
+		SessionIndex,
+		Blake2_128Concat,
+		T::AccountId,
+		Balance,
+		ValueQuery,
+	>;
+
 	/// Blocks that validators made since they were judged last. Only validators make any, and who is
 	/// none any more is dropped when a session ends.
 	#[pallet::storage]
@@ -326,6 +348,26 @@ pub mod pallet {
 			/// The key.
 			worker: WorkerKey,
 		},
+		/// A slash is ordered: the money is locked.
+		SlashOrdered {
+			/// Of whom.
+			operator: T::AccountId,
+			/// Out of which bond.
+			role: Role,
+			/// How much, in plancks; less, if there is less by then.
+			amount: Balance,
+			/// The session that executes it.
+			due: SessionIndex,
+		},
+		/// An ordered slash was cancelled: the money is locked no more.
+		SlashCancelled {
+			/// Of whom.
+			operator: T::AccountId,
+			/// Out of which bond.
+			role: Role,
+			/// How much, in plancks.
+			amount: Balance,
+		},
 		/// An operator lost bonded money.
 		Slashed {
 			/// Who.
@@ -375,6 +417,10 @@ pub mod pallet {
 		InsufficientBond,
 		/// The unbonding queue is full: withdraw what is due, or wait for the next entry.
 		UnbondingQueueFull,
+		/// What is due is locked for a slash that is ordered: wait until that is executed or cancelled.
+		SlashPending,
+		/// No slash of this operator is ordered for this session: see `PendingSlashes`.
+		NoPendingSlash,
 		/// Nothing in the unbonding queue is due yet: wait for the session in `Unbonding`.
 		NothingToWithdraw,
 		/// The list of candidates is full: bond more than the smallest bond among `Candidates`.
@@ -454,6 +500,10 @@ pub mod pallet {
 			assert!(
 				T::ReportableSessions::get() < T::UnbondingSessions::get(),
 				"a bond must not leave before the last report"
+			);
+			assert!(
+				T::SlashDelay::get() > 0,
+				"a slash that is due at once is never executed"
 			);
 			assert!(
 				T::MinExpectedBlocks::get() > 0,
@@ -545,7 +595,7 @@ pub mod pallet {
 		///
 		/// ## Errors
 		///
-		/// - [`Error::NotBonded`], [`Error::NothingToWithdraw`]
+		/// - [`Error::NotBonded`], [`Error::NothingToWithdraw`], [`Error::SlashPending`]
 		///
 		/// ## Events
 		///
@@ -601,6 +651,34 @@ pub mod pallet {
 		pub fn unpair_worker(origin: OriginFor<T>, worker: WorkerKey) -> DispatchResult {
 			let caller = ensure_signed(origin)?;
 			Self::do_unpair(&caller, worker)
+		}
+
+		/// Cancels what is ordered to be slashed of the validator `operator` in session `due`.
+		///
+		/// ## Dispatch Origin
+		///
+		/// [`Config::AdminOrigin`].
+		///
+		/// ## Details
+		///
+		/// The operator stays ejected: its money leaves with the unbonding queue, and it may bond from
+		/// anew.
+		///
+		/// ## Errors
+		///
+		/// - [`Error::NoPendingSlash`]
+		///
+		/// ## Events
+		///
+		/// [`Event::SlashCancelled`]
+		#[pallet::call_index(5)]
+		pub fn cancel_slash(
+			origin: OriginFor<T>,
+			#[pallet::compact] due: SessionIndex,
+			operator: T::AccountId,
+		) -> DispatchResult {
+			T::AdminOrigin::ensure_origin(origin)?;
+			Self::do_cancel_slash(due, operator)
 		}
 	}
 }

@@ -31,6 +31,7 @@ pub(crate) const MIN_VERIFIER: Balance = 50 * AIT;
 pub(crate) const SESSION: u64 = 5;
 pub(crate) const UNBONDING: u32 = 4;
 pub(crate) const REPORTABLE: u32 = 3;
+pub(crate) const SLASH_DELAY: u32 = 2;
 
 #[frame_support::runtime]
 mod runtime {
@@ -151,6 +152,7 @@ impl frame_support::traits::OnUnbalanced<Credit<AccountId, Balances>> for CountA
 impl crate::Config for Test {
 	type Currency = Balances;
 	type Sessions = Session;
+	type AdminOrigin = frame_system::EnsureRoot<AccountId>;
 	type OnSlash = CountAndBurn;
 	type MinValidatorBond = ConstU128<MIN_VALIDATOR>;
 	type MinMinerBond = ConstU128<MIN_MINER>;
@@ -159,6 +161,7 @@ impl crate::Config for Test {
 	type ExposureShare = ExposureShare;
 	type ActivationDelay = ConstU32<2>;
 	type UnbondingSessions = ConstU32<UNBONDING>;
+	type SlashDelay = ConstU32<SLASH_DELAY>;
 	type ReportableSessions = ConstU32<REPORTABLE>;
 	type MaxUnlocking = ConstU32<3>;
 	type MaxWorkers = ConstU32<2>;

@@ -1,15 +1,20 @@
 //! What happens to validators that offend against consensus.
 
 use crate::{
-	Config, LOG_TARGET, Offender, Offenders, Pallet, Sentence, Sentences, Sessions, WeightInfo,
+	Bonds, Config, Error, Event, LOG_TARGET, Offender, Offenders, Pallet, PendingSlashes, Sentence,
+	Sentences, Sessions, WeightInfo,
 };
 use frame_support::{
+	ensure,
 	pallet_prelude::Weight,
 	traits::{Get, OnUnbalanced},
 };
-use infergrid_primitives::market::{Bonds, Role};
+use infergrid_primitives::{
+	Balance,
+	market::{Bonds as _, Role},
+};
 use polkadot_sdk::*;
-use sp_runtime::Perbill;
+use sp_runtime::{DispatchResult, Perbill};
 use sp_staking::{
 	SessionIndex,
 	offence::{OffenceDetails, OffenceSeverity, OnOffenceHandler},
@@ -49,7 +54,7 @@ impl<T: Config> Pallet<T> {
 		let sentence = Sentence { fraction, ..before };
 		let amount = sentence.amount().saturating_sub(before.amount());
 		Sentences::<T>::insert(session, validator, sentence);
-		T::OnSlash::on_unbalanced(Self::do_slash(validator, Role::Validator, amount));
+		Self::order_slash(validator, amount);
 		Self::do_eject(validator, Role::Validator);
 
 		let severity = OffenceSeverity(fraction);
@@ -68,6 +73,59 @@ impl<T: Config> Pallet<T> {
 			let _ = offenders.try_push(offender);
 		});
 		T::Sessions::disable(validator, severity);
+	}
+}
+
+/// Slashes of validators are ordered, which locks the money, and executed when their window is over.
+impl<T: Config> Pallet<T> {
+	fn order_slash(validator: &T::AccountId, amount: Balance) {
+		let Some(mut bond) = Bonds::<T>::get(Role::Validator, validator) else {
+			return;
+		};
+		if amount == 0 {
+			return;
+		}
+		let due = T::Sessions::current().saturating_add(T::SlashDelay::get());
+		bond.locked = bond.locked.saturating_add(amount);
+		Bonds::<T>::insert(Role::Validator, validator, bond);
+		PendingSlashes::<T>::mutate(due, validator, |sum| *sum = sum.saturating_add(amount));
+		Self::deposit_event(Event::SlashOrdered {
+			operator: validator.clone(),
+			role: Role::Validator,
+			amount,
+			due,
+		});
+	}
+
+	/// Executes what is due in session `now`, which starts.
+	pub(crate) fn execute_slashes(now: SessionIndex) {
+		for (validator, amount) in PendingSlashes::<T>::drain_prefix(now) {
+			Self::unlock_slash(&validator, amount);
+			T::OnSlash::on_unbalanced(Self::do_slash(&validator, Role::Validator, amount));
+		}
+	}
+
+	pub(crate) fn do_cancel_slash(due: SessionIndex, validator: T::AccountId) -> DispatchResult {
+		let amount = PendingSlashes::<T>::take(due, &validator);
+		ensure!(amount > 0, Error::<T>::NoPendingSlash);
+		Self::unlock_slash(&validator, amount);
+		Self::deposit_event(Event::SlashCancelled {
+			operator: validator,
+			role: Role::Validator,
+			amount,
+		});
+		Ok(())
+	}
+
+	fn unlock_slash(validator: &T::AccountId, amount: Balance) {
+		Bonds::<T>::mutate_exists(Role::Validator, validator, |entry| {
+			if let Some(bond) = entry.as_mut() {
+				bond.locked = bond.locked.saturating_sub(amount);
+				if bond.is_gone() {
+					*entry = None;
+				}
+			}
+		});
 	}
 }
 

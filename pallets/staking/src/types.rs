@@ -55,6 +55,8 @@ pub struct Bond<MaxUnlocking: Get<u32>> {
 	pub unlocking: BoundedVec<Unlock, MaxUnlocking>,
 	/// Fees of open work, assigned or in escrow, for which the bond stands.
 	pub at_work: Balance,
+	/// Slashes that are ordered and not executed: so much does not leave the bond.
+	pub locked: Balance,
 }
 
 impl<MaxUnlocking: Get<u32>> Default for Bond<MaxUnlocking> {
@@ -65,6 +67,7 @@ impl<MaxUnlocking: Get<u32>> Default for Bond<MaxUnlocking> {
 			activates_at: 0,
 			unlocking: BoundedVec::new(),
 			at_work: 0,
+			locked: 0,
 		}
 	}
 }
@@ -95,9 +98,14 @@ impl<MaxUnlocking: Get<u32>> Bond<MaxUnlocking> {
 		self.active.saturating_add(self.unbonding())
 	}
 
-	/// Whether no money is left in it. Work that is still open may keep its record.
+	/// Whether no money is left in it.
 	pub fn is_empty(&self) -> bool {
 		self.active == 0 && self.unlocking.is_empty()
+	}
+
+	/// Whether nothing is left of it: no money, no open work and no ordered slash.
+	pub fn is_gone(&self) -> bool {
+		self.is_empty() && self.at_work == 0 && self.locked == 0
 	}
 
 	/// Adds `amount`, which counts from session `activates_at` on. An addition that is still pending
@@ -154,17 +162,23 @@ impl<MaxUnlocking: Get<u32>> Bond<MaxUnlocking> {
 		amount
 	}
 
-	/// Takes what is due in session `now` off the queue.
+	/// What is due in session `now`, locked or not.
+	pub fn due(&self, now: SessionIndex) -> Balance {
+		let due = self.unlocking.iter().filter(|chunk| chunk.at <= now);
+		due.fold(0, |sum, chunk| sum.saturating_add(chunk.amount))
+	}
+
+	/// Takes what is due in session `now` off the queue, as far as it is not locked.
 	pub fn withdraw(&mut self, now: SessionIndex) -> Balance {
-		let mut due: Balance = 0;
-		self.unlocking.retain(|chunk| {
-			let waits = chunk.at > now;
-			if !waits {
-				due = due.saturating_add(chunk.amount);
-			}
-			waits
-		});
-		due
+		let amount = self.due(now).min(self.total().saturating_sub(self.locked));
+		let mut left = amount;
+		for chunk in &mut self.unlocking {
+			let part = left.min(chunk.amount);
+			chunk.amount = chunk.amount.saturating_sub(part);
+			left = left.saturating_sub(part);
+		}
+		self.unlocking.retain(|chunk| chunk.amount > 0);
+		amount
 	}
 
 	/// Takes up to `amount`: the active part first, what counts before what is pending, and then the

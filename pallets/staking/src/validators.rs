@@ -116,6 +116,7 @@ impl<T: Config> pallet_session::SessionManager<T::AccountId> for Pallet<T> {
 	fn start_session(index: SessionIndex) {
 		Self::keep_offenders_off_duty(index);
 		Self::forget_offences(index);
+		Self::execute_slashes(index);
 	}
 
 	fn end_session(_: SessionIndex) {

@@ -31,6 +31,14 @@ const HINTS: &[(&str, &str)] = &[
 		"wait for the session that `infergrid stake show` tells",
 	),
 	(
+		"RoleStaking::SlashPending",
+		"what is due is locked for a slash that is ordered: wait until that is executed or cancelled",
+	),
+	(
+		"RoleStaking::NoPendingSlash",
+		"name the session and the operator of a slash that is ordered and not yet executed",
+	),
+	(
 		"RoleStaking::TooSmallToStand",
 		"the list of candidates is full: bond more than its smallest bond",
 	),

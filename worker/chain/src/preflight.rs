@@ -80,7 +80,11 @@ impl View {
 		};
 		let now = self.session().await?;
 		Ok(match bond.unlocking.iter().map(|unlock| unlock.at).min() {
-			Some(first) if first <= now => None,
+			Some(first) if first <= now && bond.withdrawable(now) > 0 => None,
+			Some(first) if first <= now => would_fail(
+				"RoleStaking::SlashPending",
+				format!("{} AIT are locked", ait(bond.locked)),
+			),
 			Some(first) => {
 				let when = self.session_as_text(first).await?;
 				would_fail(

@@ -120,6 +120,12 @@ impl Position {
 		if bond.at_work > 0 {
 			told += &format!("; {} AIT of fees are at work on it", ait(bond.at_work));
 		}
+		if bond.locked > 0 {
+			told += &format!(
+				"; {} AIT are locked for a slash that is ordered",
+				ait(bond.locked)
+			);
+		}
 		for unlock in &bond.unlocking {
 			told += &format!(
 				"; {} AIT can be withdrawn from session {} on, now is {session}",
@@ -141,6 +147,7 @@ fn bond_json(bond: &Bond) -> Value {
 		"pending": bond.pending.to_string(),
 		"counts_from_session": bond.activates_at,
 		"at_work": bond.at_work.to_string(),
+		"locked": bond.locked.to_string(),
 		"unbonding": unbonding,
 	})
 }
@@ -161,6 +168,7 @@ mod tests {
 				at: 9,
 			}],
 			at_work: 2 * AIT,
+			locked: 3 * AIT,
 		};
 		let position = |role, bond| Position {
 			role,
@@ -190,7 +198,7 @@ mod tests {
 		for part in [
 			"free       3 AIT",
 			"miner      100 AIT, the minimum is 100 AIT, 50 AIT to stay at work; 20 AIT count from session 7 on, now is 6; \
-			 2 AIT of fees are at work on it; \
+			 2 AIT of fees are at work on it; 3 AIT are locked for a slash that is ordered; \
 			 0.5 AIT can be withdrawn from session 9 on, now is 6",
 			"verifier   no bond, the minimum is 100 AIT",
 			&format!("worker     {}", address(&[2; 32])),
@@ -207,6 +215,7 @@ mod tests {
 		let miner = &shown["roles"]["miner"]["bond"];
 		assert_eq!(miner["pending"], "20000000000000");
 		assert_eq!(miner["at_work"], "2000000000000");
+		assert_eq!(miner["locked"], "3000000000000");
 		assert_eq!(miner["unbonding"][0]["session"], 9);
 		assert!(shown["roles"]["verifier"]["bond"].is_null());
 		assert_eq!(shown["workers"], json!([address(&[2; 32])]));

@@ -21,6 +21,7 @@ enum Step {
 	Reserve(u8, Role, Balance),
 	Release(u8, Role),
 	Offence(u8, u32),
+	Cancel(u8, u32),
 	NextSession,
 }
 
@@ -53,7 +54,8 @@ fn step() -> impl Strategy<Value = Step> {
 		1 => (who.clone(), role()).prop_map(|(w, r)| Step::Eject(w, r)),
 		2 => (who.clone(), role(), amount()).prop_map(|(w, r, a)| Step::Reserve(w, r, a)),
 		1 => (who.clone(), role()).prop_map(|(w, r)| Step::Release(w, r)),
-		1 => (who, 0..=100_u32).prop_map(|(w, p)| Step::Offence(w, p)),
+		2 => (who.clone(), 0..=100_u32).prop_map(|(w, p)| Step::Offence(w, p)),
+		1 => (who, 1..=SLASH_DELAY).prop_map(|(w, s)| Step::Cancel(w, s)),
 		3 => Just(Step::NextSession),
 	]
 }
@@ -123,6 +125,11 @@ proptest! {
 							&[sp_runtime::Perbill::from_percent(percent)],
 							Session::current_index(),
 						);
+					},
+					Step::Cancel(who, sessions) => {
+						let due = Session::current_index() + sessions;
+						let root = RuntimeOrigin::root();
+						let _ = RoleStaking::cancel_slash(root, due, account(who));
 					},
 					Step::NextSession => to_session(Session::current_index() + 1),
 				}

@@ -78,6 +78,7 @@ impl Scene {
 			0u32,
 			Vec::<(Balance, u32)>::new(),
 			0 as Balance,
+			0 as Balance,
 		)
 			.encode();
 		let bonds: Vec<_> = operators
@@ -103,7 +104,15 @@ impl Scene {
 
 	async fn bond(&self, role: Role, active: Balance, activates_at: u32) {
 		let unlocking = vec![(1 as Balance, 9u32)];
-		let bond = (active, active, activates_at, unlocking, 0 as Balance).encode();
+		let bond = (
+			active,
+			active,
+			activates_at,
+			unlocking,
+			0 as Balance,
+			0 as Balance,
+		)
+			.encode();
 		let key = (subxt::utils::Static(role), self.who());
 		self.put("RoleStaking", "Bonds", key, bond).await;
 	}
@@ -221,6 +230,7 @@ async fn a_place_in_a_list_that_is_full_of_larger_bonds_is_not_asked_for() {
 			5u32,
 			Vec::<(Balance, u32)>::new(),
 			0 as Balance,
+			0 as Balance,
 		);
 		let key = (subxt::utils::Static(role), scene.who());
 		scene
@@ -302,6 +312,7 @@ impl Scene {
 			activates_at: 0,
 			unlocking: Vec::new(),
 			at_work,
+			locked: 0,
 		};
 		view.bond_for_work(&bond).unwrap()
 	}
@@ -351,6 +362,21 @@ async fn a_pairing_or_a_withdrawal_that_the_chain_would_refuse_is_not_sent() {
 	let session = 9u32.encode();
 	scene.put("Session", "CurrentIndex", (), session).await;
 	assert_eq!(scene.refusal(&withdraw).await, None);
+	// All of it is locked for a slash.
+	let unlocking = vec![(1 as Balance, 9u32)];
+	let bond = (
+		0 as Balance,
+		0 as Balance,
+		0u32,
+		unlocking,
+		0 as Balance,
+		1 as Balance,
+	);
+	let key = (subxt::utils::Static(Role::Verifier), scene.who());
+	scene.put("RoleStaking", "Bonds", key, bond.encode()).await;
+	scene
+		.fails(&withdraw, "RoleStaking::SlashPending", "are locked")
+		.await;
 	assert!(scene.node.state().submitted.is_empty());
 }
 
