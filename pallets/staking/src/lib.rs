@@ -1,67 +1,4 @@
-//! # Role staking
-//!
-//! One ledger of bonds for the three roles of the market: validators, miners and verifiers.
-//!
-//! ## Pallet API
-//!
-//! See the [`pallet`] module for the calls, the storage, the events and the errors. Other pallets
-//! reach bonds and worker keys through [`infergrid_primitives::market::Bonds`], which [`Pallet`]
-//! implements.
-//!
-//! ## Overview
-//!
-//! - An **operator** bonds money per role with [`Pallet::bond`]. The money stays in its account, on
-//!   hold under one [`HoldReason`] per role. What is bonded counts [`Config::ActivationDelay`] sessions
-//!   later; bonds from genesis count at once.
-//! - Each role has two minimums. The **entry minimum** is asked of whoever comes in, at first or again,
-//!   and of what remains when a part is unbonded. The **working minimum** is [`Config::WorkingShare`]
-//!   of it: who is in stays at work, and may bond any amount more, until its bond falls below that. So
-//!   a small slash never ends a bond's work at once, and who has fallen below comes in anew.
-//! - [`Pallet::unbond`] moves money into a bounded queue. It can be slashed until
-//!   [`Pallet::withdraw_unbonded`] pays it out, [`Config::UnbondingSessions`] sessions later at the
-//!   earliest; that must outlast every window in which work can be condemned.
-//! - A bond stands for the fees of its operator's open work, assigned or in escrow: they are **at
-//!   work** on it, whatever pallet gave the work, and may be [`Config::ExposureShare`] of what counts
-//!   of the bond. The rest is free. What open work needs cannot be unbonded. Slashes may leave less:
-//!   then nothing more is put at work.
-//! - A **worker key** acts for one operator. [`Pallet::pair_worker`] asks for the key's signature
-//!   over [`infergrid_primitives::request::pairing_payload`]; [`Pallet::unpair_worker`] ends it from
-//!   either side. It moves no money. The signature does not expire: an operator can pair a key
-//!   again with it, so a key that has left an operator for good should be retired.
-//!
-//! ### Slashing
-//!
-//! A slash takes the active part first (what counts before what is pending), and then the unbonding
-//! queue from the entry with the longest wait on: so money about to leave is the last to go, and
-//! the duty the slash is for ends as soon as the bond falls below its working minimum. It yields a credit
-//! for what was really taken, and the ledger follows the credit. Ejection moves all of the active
-//! part into the queue: the operator must bond from anew and wait for it to count.
-//!
-//! ### Validators
-//!
-//! Operators with a validator bond stand in [`Candidates`], a bounded list; when it is full, a
-//! newcomer must beat the smallest bond in it, whose owner then drops out ([`Event::Outbid`]).
-//! Each session the [`Config::MaxValidators`] candidates with session keys and the largest bonds
-//! that count in it are elected, ties by account. If there is none, the old set stays.
-//!
-//! A validator that makes **less than a third of the blocks** expected of it is left out of the next
-//! election, once, and a smaller bond takes its seat ([`Event::LeftOut`]). Expected is an equal share
-//! of the blocks that the session had. Who makes a slot's block is drawn, and with many validators in
-//! short sessions bad luck alone would do: so blocks are counted over as many sessions as it takes
-//! until [`Config::MinExpectedBlocks`] are expected, then judged, and counted from zero. Nobody is
-//! left out if fewer than two thirds of the elected would remain: an outage is nobody's fault.
-//!
-//! An offence takes its fraction of what could be slashed at the first report of the session in which
-//! it happened; the unbonding queue counts, and outlasts every report. It ejects the offender, and
-//! disables it for the current session and the next, which is already planned. The slash is only
-//! ordered: the money is locked, and taken [`Config::SlashDelay`] sessions later, unless the
-//! [`Config::AdminOrigin`] cancels it meanwhile, as where a fault of the node made everybody offend. A later report of the
-//! same session only takes the difference. A session's offences can be reported for
-//! [`Config::ReportableSessions`]; then its history is pruned.
-//!
-//! The pallet is the session manager below `NoteHistoricalRoot`, the validators' identification in
-//! the history, the handler of offences and that of authors, all of it on accounts alone.
-
+#![doc = include_str!("../README.md")]
 #![cfg_attr(not(feature = "std"), no_std)]
 #![allow(
 	missing_debug_implementations,
@@ -76,6 +13,7 @@ pub use types::{Bond, BondOf, CreditOf, Offender, QueueFull, Record, Sentence, S
 pub use weights::WeightInfo;
 
 mod bonding;
+mod check_config;
 mod offences;
 mod pairing;
 mod types;
@@ -479,40 +417,7 @@ pub mod pallet {
 	#[pallet::hooks]
 	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
 		fn integrity_test() {
-			for role in [Role::Validator, Role::Miner, Role::Verifier] {
-				assert!(
-					Self::working_minimum(role) > 0,
-					"a {role:?} without a bond risks nothing"
-				);
-			}
-			assert!(
-				T::ExposureShare::get() > Perbill::zero(),
-				"a bond of which nothing may be at work gets none"
-			);
-			assert!(
-				T::MaxUnlocking::get() > 0,
-				"an ejected bond needs a place in the queue"
-			);
-			assert!(
-				T::MaxValidators::get() > 0,
-				"the validator set must not be empty"
-			);
-			assert!(
-				T::ReportableSessions::get() < T::UnbondingSessions::get(),
-				"a bond must not leave before the last report"
-			);
-			assert!(
-				T::SlashDelay::get() > 0,
-				"a slash that is due at once is never executed"
-			);
-			assert!(
-				T::MinExpectedBlocks::get() > 0,
-				"of whom nothing is expected nobody can say that it is idle"
-			);
-			assert!(
-				T::MaxCandidates::get() >= T::MaxValidators::get(),
-				"there must be candidates for every seat"
-			);
+			Self::check_config();
 		}
 
 		#[cfg(feature = "try-runtime")]

@@ -1,4 +1,12 @@
 //! What happens to validators that offend against consensus.
+//!
+//! An offence takes its fraction of what could be slashed at the first report of the session in which
+//! it happened; the unbonding queue counts, and outlasts every report. It ejects the offender, and
+//! disables it for the current session and the next, which is already planned. The slash is only
+//! ordered: the money is locked, and taken [`Config::SlashDelay`] sessions later, unless the
+//! [`Config::AdminOrigin`] cancels it meanwhile, as where a fault of the node made everybody offend. A
+//! later report of the same session only takes the difference. A session's offences can be reported
+//! for [`Config::ReportableSessions`]; then its history is pruned.
 
 use crate::{
 	Bonds, Config, Error, Event, LOG_TARGET, Offender, Offenders, Pallet, PendingSlashes, Sentence,

@@ -1,4 +1,14 @@
 //! Who is a validator, session by session.
+//!
+//! Each session the [`Config::MaxValidators`] candidates with session keys and the largest bonds that
+//! count in it are elected, ties by account. If there is none, the old set stays.
+//!
+//! A validator that makes **less than a third of the blocks** expected of it is left out of the next
+//! election, once, and a smaller bond takes its seat. Expected is an equal share of the blocks that
+//! the session had. Who makes a slot's block is drawn, and with many validators in short sessions bad
+//! luck alone would do: so blocks are counted over as many sessions as it takes until
+//! [`Config::MinExpectedBlocks`] are expected, then judged, and counted from zero. Nobody is left out
+//! if fewer than two thirds of the elected would remain: an outage is nobody's fault.
 
 use crate::{
 	BlockRecords, Bonds, Candidates, Config, Event, Idle, LOG_TARGET, Pallet, Record,
