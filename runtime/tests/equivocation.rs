@@ -261,8 +261,7 @@ fn unbonding_is_no_way_out() {
 		};
 		assert_applied(by(&mut chain, BOB, call));
 		assert_eq!((bond(&mut chain), active(&mut chain)), (amount, 0));
-		// Bob is neither elected nor bonded any more.
-		chain.blocks(3 * EPOCH_DURATION_IN_SLOTS);
+		chain.blocks(EPOCH_DURATION_IN_SLOTS + 1);
 		let before = money(&mut chain, BOB);
 		assert_applied(chain.block(vec![unsigned(report.unsigned)]));
 		execute(&mut chain);
