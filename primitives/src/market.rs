@@ -80,7 +80,23 @@ pub trait Bonds<AccountId> {
 	fn slash(operator: &AccountId, role: Role, amount: Balance) -> Self::Credit;
 	/// Makes `operator` inactive in `role`: it must bond again from anew.
 	fn eject(operator: &AccountId, role: Role);
+	/// Puts `amount` of fees, assigned or in escrow, at work on the bond of `operator` in `role`. What
+	/// is at work stays within a share of [`Bonds::active_bond`].
+	fn reserve_exposure(
+		operator: &AccountId,
+		role: Role,
+		amount: Balance,
+	) -> Result<(), Overexposed>;
+	/// Takes `amount` off what was put at work: exactly as much as was reserved, in parts or at once.
+	fn release_exposure(operator: &AccountId, role: Role, amount: Balance);
+	/// Everybody with something at work in `role`, and how much: for checks of the whole state, as it
+	/// reads every bond.
+	fn exposures(role: Role) -> alloc::collections::BTreeMap<AccountId, Balance>;
 }
+
+/// The bond backs no more work: it is too small, or too much of it is at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overexposed;
 
 /// A miner chosen for a task.
 #[derive(Clone, Debug, PartialEq, Eq)]

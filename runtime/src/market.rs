@@ -7,7 +7,7 @@
 use crate::{
 	AIT, AccountId, Audits, Babe, Balance, Balances, BlockNumber, Models, Rewards, RoleStaking,
 	Runtime, RuntimeHoldReason, Session, Tasks,
-	consensus::MAX_AUTHORITIES,
+	consensus::{MAX_AUTHORITIES, REPORTABLE_SESSIONS},
 	constants::{DAYS, HOURS, MILLISECS_PER_BLOCK, MINUTES, deposit, slow_or_fast},
 	economics::TreasuryAccount,
 };
@@ -23,19 +23,36 @@ use sp_runtime::{Perbill, Percent};
 /// Sessions from unbonding until the money can leave: a week, or four hours.
 pub const UNBONDING_SESSIONS: u32 = slow_or_fast(1_008, 240);
 
+/// Sessions from ordering an equivocator's slash until it is executed: a day, or three minutes.
+pub const SLASH_DELAY: u32 = slow_or_fast(144, 3);
+
+parameter_types! {
+	/// A bond of the entry minimum outlives hundreds of slashes of a thousandth.
+	pub const WorkingShare: Perbill = Perbill::from_percent(50);
+	/// Who runs away with all the work that a bond stands for has twice as much to lose.
+	pub const ExposureShare: Perbill = Perbill::from_percent(50);
+}
+
 impl pallet_role_staking::Config for Runtime {
 	type Currency = Balances;
 	type Sessions = Session;
+	type AdminOrigin = EnsureRoot<AccountId>;
 	type OnSlash = ();
 	type MinValidatorBond = ConstU128<{ 10_000 * AIT }>;
 	type MinMinerBond = ConstU128<{ 1_000 * AIT }>;
 	type MinVerifierBond = ConstU128<{ 1_000 * AIT }>;
+	type WorkingShare = WorkingShare;
+	type ExposureShare = ExposureShare;
 	type ActivationDelay = ConstU32<2>;
 	type UnbondingSessions = ConstU32<UNBONDING_SESSIONS>;
+	type SlashDelay = ConstU32<SLASH_DELAY>;
+	type ReportableSessions = ConstU32<REPORTABLE_SESSIONS>;
 	type MaxUnlocking = ConstU32<32>;
 	type MaxWorkers = ConstU32<16>;
 	type MaxCandidates = ConstU32<{ 2 * MAX_AUTHORITIES }>;
 	type MaxValidators = ConstU32<MAX_AUTHORITIES>;
+	// Of one that is on luck leaves less than a third once in 140,000 judgements.
+	type MinExpectedBlocks = ConstU32<30>;
 	type WeightInfo = pallet_role_staking::weights::SubstrateWeight<Runtime>;
 }
 
@@ -84,7 +101,6 @@ parameter_types! {
 	/// the miner and the result's way into a block.
 	pub const BaseWindow: BlockNumber = slow_or_fast(2 * MINUTES, MINUTES);
 	pub const MissSlash: Perbill = Perbill::from_parts(1_000_000);
-	pub const UnsettledShare: Perbill = Perbill::from_percent(50);
 	/// What is finished is kept for those who come late to read it.
 	pub const HistoryDepth: BlockNumber = slow_or_fast(7 * DAYS, HOURS);
 	/// What one pallet of the market may take of a block before transactions.
@@ -107,7 +123,6 @@ impl pallet_tasks::Config for Runtime {
 	type InlineOverhead = ConstU32<256>;
 	type MaxRetryDelay = ConstU32<20>;
 	type MissSlash = MissSlash;
-	type UnsettledShare = UnsettledShare;
 	type HistoryDepth = HistoryDepth;
 	type ServiceShare = ServiceShare;
 	type WeightInfo = pallet_tasks::weights::SubstrateWeight<Runtime>;

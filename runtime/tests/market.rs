@@ -282,6 +282,28 @@ fn an_answer_that_passes_its_audit_is_paid_and_shared() {
 }
 
 #[test]
+fn a_bond_stands_for_its_open_work_until_that_is_settled() {
+	let (mut chain, profile) = market();
+	let exposures = |chain: &mut Chain| chain.query(|| RoleStaking::exposures(Role::Miner));
+	let task = submit(&mut chain, profile);
+	let (miner, fee, id) = deliver(&mut chain, task);
+	assert_eq!(exposures(&mut chain), [(account(miner), fee)].into());
+
+	let amount = chain.query(|| RoleStaking::active_bond(&account(miner), Role::Miner));
+	let all = pallet_role_staking::Call::unbond {
+		role: Role::Miner,
+		amount,
+	};
+	let refused = chain.sign(miner, all.clone(), 0);
+	let refused = chain.block(vec![refused]);
+	let expected = pallet_role_staking::Error::<Runtime>::BondAtWork.into();
+	assert_eq!(refused, [Ok(Err(expected))]);
+	audit(&mut chain, id, Verdict::Valid);
+	assert!(exposures(&mut chain).is_empty());
+	ok(&mut chain, miner, all);
+}
+
+#[test]
 fn a_forger_loses_half_of_its_bond_and_the_payer_has_everything_back() {
 	let (mut chain, profile) = market();
 	let issuance = chain.query(Balances::total_issuance);

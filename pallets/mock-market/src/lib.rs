@@ -13,7 +13,9 @@ use codec::{Decode, Encode};
 use infergrid_primitives::{
 	Balance, Hash, WorkerKey,
 	hashing::blake2_256,
-	market::{Assignment, AuthorRandomness, Bonds, FeeSplit, Price, Registry, Role, Shares},
+	market::{
+		Assignment, AuthorRandomness, Bonds, FeeSplit, Overexposed, Price, Registry, Role, Shares,
+	},
 	model::{Arithmetic, Profile, ProofParams},
 };
 use polkadot_sdk::{
@@ -29,7 +31,7 @@ use polkadot_sdk::{
 	frame_system,
 	sp_runtime::{AccountId32, DispatchError, SaturatedConversion},
 };
-use std::marker::PhantomData;
+use std::{collections::BTreeMap, marker::PhantomData};
 
 /// Accounts of the market.
 pub type AccountId = AccountId32;
@@ -58,6 +60,8 @@ pub type Verifiers = StorageMap<MockMarket, Twox64Concat, Hash, Vec<AccountId>, 
 pub type Workers = StorageMap<MockMarket, Twox64Concat, WorkerKey, AccountId>;
 #[storage_alias]
 pub type Ejected = StorageMap<MockMarket, Twox64Concat, (AccountId, Role), ()>;
+#[storage_alias]
+pub type AtWork = StorageMap<MockMarket, Twox64Concat, (AccountId, Role), Balance, ValueQuery>;
 #[storage_alias]
 pub type SplitFails = StorageValue<MockMarket, bool, ValueQuery>;
 #[storage_alias]
@@ -122,6 +126,11 @@ pub fn pair(operator: &AccountId, worker: WorkerKey) {
 /// The units of capacity that `miner` has in use.
 pub fn in_use(profile: Hash, miner: &AccountId) -> u32 {
 	Offers::get(profile, miner).map_or(0, |offer| offer.in_use)
+}
+
+/// What `miner` has at work.
+pub fn at_work(miner: &AccountId) -> Balance {
+	AtWork::get((miner, Role::Miner))
 }
 
 /// The stand-in: `T` is the test's runtime, `C` its money.
@@ -190,6 +199,34 @@ where
 
 	fn eject(operator: &AccountId, role: Role) {
 		Ejected::insert((operator, role), ());
+	}
+
+	fn reserve_exposure(
+		operator: &AccountId,
+		role: Role,
+		amount: Balance,
+	) -> Result<(), Overexposed> {
+		let at_work = AtWork::get((operator, role)) + amount;
+		if at_work > Self::active_bond(operator, role) / 2 {
+			return Err(Overexposed);
+		}
+		AtWork::insert((operator, role), at_work);
+		Ok(())
+	}
+
+	fn release_exposure(operator: &AccountId, role: Role, amount: Balance) {
+		let left = AtWork::take((operator, role)).checked_sub(amount);
+		match left.expect("no more is released than was reserved") {
+			0 => {}
+			left => AtWork::insert((operator, role), left),
+		}
+	}
+
+	fn exposures(role: Role) -> BTreeMap<AccountId, Balance> {
+		AtWork::iter()
+			.filter(|((_, of), at_work)| *of == role && *at_work > 0)
+			.map(|((operator, _), at_work)| (operator, at_work))
+			.collect()
 	}
 }
 

@@ -8,7 +8,7 @@ use frame_support::{
 };
 use infergrid_primitives::{
 	AIT, Balance, WorkerKey,
-	market::{Price, Role},
+	market::{Overexposed, Price, Role},
 	model::{Arithmetic, Profile, ProofParams},
 };
 use polkadot_sdk::*;
@@ -101,6 +101,17 @@ impl infergrid_primitives::market::Bonds<AccountId> for FakeBonds {
 
 	fn eject(operator: &AccountId, role: Role) {
 		Self::set(operator, role, 0);
+	}
+
+	// The register puts nothing at work.
+	fn reserve_exposure(_: &AccountId, _: Role, _: Balance) -> Result<(), Overexposed> {
+		Err(Overexposed)
+	}
+
+	fn release_exposure(_: &AccountId, _: Role, _: Balance) {}
+
+	fn exposures(_: Role) -> BTreeMap<AccountId, Balance> {
+		BTreeMap::new()
 	}
 }
 

@@ -1,8 +1,8 @@
 //! Benchmarks of the calls, in their worst case.
 
 use crate::{
-	Bonds, Call, Candidates, Config, Exposure, Pallet, Sessions, Unlock, Workers, WorkersOf,
-	bonding::reason,
+	BlockRecords, Bonds, Call, Candidates, Config, Pallet, PendingSlashes, SessionBlocks, Sessions,
+	Unlock, Workers, WorkersOf, bonding::reason,
 };
 use alloc::{vec, vec::Vec};
 use codec::Encode;
@@ -10,13 +10,13 @@ use frame_benchmarking::v2::*;
 use frame_support::{
 	BoundedVec,
 	traits::{
-		Get,
+		EnsureOrigin, Get,
 		fungible::{Inspect, Mutate, MutateHold},
 	},
 };
 use frame_system::RawOrigin;
 use infergrid_primitives::{
-	AccountBytes, Balance, Signature, WorkerKey, market::Role, request::pairing_payload,
+	AccountBytes, Signature, WorkerKey, market::Role, request::pairing_payload,
 };
 use polkadot_sdk::*;
 use sp_core::crypto::KeyTypeId;
@@ -30,7 +30,7 @@ where
 	T::Currency: Mutate<T::AccountId>,
 {
 	let who: T::AccountId = account("operator", index, 0);
-	let funds = Pallet::<T>::minimum_bond(Role::Validator)
+	let funds = Pallet::<T>::entry_minimum(Role::Validator)
 		.saturating_mul(100)
 		.saturating_add(T::Currency::minimum_balance());
 	T::Currency::set_balance(&who, funds);
@@ -170,15 +170,53 @@ mod benchmarks {
 	}
 
 	#[benchmark]
+	fn cancel_slash() -> Result<(), BenchmarkError> {
+		let who = operator::<T>(0);
+		Pallet::<T>::do_bond(&who, Role::Validator, T::MinValidatorBond::get(), 0)?;
+		let offence = OffenceDetails {
+			offender: (who.clone(), ()),
+			reporters: vec![],
+		};
+		let now = T::Sessions::current();
+		<Pallet<T> as OnOffenceHandler<T::AccountId, _, _>>::on_offence(
+			&[offence],
+			&[Perbill::one()],
+			now,
+		);
+		let due = now.saturating_add(T::SlashDelay::get());
+		let origin = T::AdminOrigin::try_successful_origin()
+			.map_err(|()| BenchmarkError::Stop("the admin origin has no example"))?;
+
+		#[extrinsic_call]
+		_(origin as T::RuntimeOrigin, due, who.clone());
+
+		assert!(!PendingSlashes::<T>::contains_key(due, &who));
+		Ok(())
+	}
+
+	#[benchmark]
+	fn note_author() {
+		let who = operator::<T>(0);
+		let blocks = SessionBlocks::<T>::get();
+
+		#[block]
+		{
+			<Pallet<T> as pallet_authorship::EventHandler<_, _>>::note_author(who.clone());
+		}
+
+		assert_eq!(BlockRecords::<T>::get(&who).made, 1);
+		assert_eq!(SessionBlocks::<T>::get(), blocks.saturating_add(1));
+	}
+
+	#[benchmark]
 	fn on_offence(n: Linear<1, { T::MaxValidators::get() }>) -> Result<(), BenchmarkError> {
 		fill_candidates::<T>()?;
 		let offenders: Vec<_> = (0..n)
 			.map(|index| {
 				let who: T::AccountId = account("operator", 1_000 + index, 0);
 				fill_workers::<T>(&who);
-				let own: Balance = T::MinValidatorBond::get();
 				OffenceDetails {
-					offender: (who, Exposure { own }),
+					offender: (who, ()),
 					reporters: vec![],
 				}
 			})

@@ -4,6 +4,7 @@ use crate::{
 	BondOf, Bonds, Candidates, Config, CreditOf, Error, Event, HoldReason, LOG_TARGET, Pallet,
 	Sessions, Workers, WorkersOf,
 };
+use alloc::collections::BTreeMap;
 use frame_support::{
 	defensive, ensure,
 	traits::{
@@ -12,7 +13,10 @@ use frame_support::{
 		tokens::Precision,
 	},
 };
-use infergrid_primitives::{Balance, WorkerKey, market::Role};
+use infergrid_primitives::{
+	Balance, WorkerKey,
+	market::{Overexposed, Role},
+};
 use polkadot_sdk::*;
 use sp_runtime::{DispatchError, DispatchResult};
 use sp_staking::SessionIndex;
@@ -23,8 +27,8 @@ pub(crate) fn reason<T: Config>(role: Role) -> <T::Currency as InspectHold<T::Ac
 }
 
 impl<T: Config> Pallet<T> {
-	/// The smallest bond of `role`.
-	pub fn minimum_bond(role: Role) -> Balance {
+	/// The smallest bond with which an operator comes into `role`.
+	pub fn entry_minimum(role: Role) -> Balance {
 		match role {
 			Role::Validator => T::MinValidatorBond::get(),
 			Role::Miner => T::MinMinerBond::get(),
@@ -32,10 +36,20 @@ impl<T: Config> Pallet<T> {
 		}
 	}
 
-	/// What `bond` counts in session `at`: 0 below the minimum.
+	/// The smallest bond with which an operator stays in `role`.
+	pub fn working_minimum(role: Role) -> Balance {
+		T::WorkingShare::get().mul_ceil(Self::entry_minimum(role))
+	}
+
+	/// The most that may be at work on a bond of which `active` counts.
+	pub(crate) fn exposure_limit(active: Balance) -> Balance {
+		T::ExposureShare::get().mul_floor(active)
+	}
+
+	/// What `bond` counts in session `at`: 0 below the working minimum.
 	pub(crate) fn counted(bond: &BondOf<T>, role: Role, at: SessionIndex) -> Balance {
 		let counted = bond.counted(at);
-		if counted < Self::minimum_bond(role) {
+		if counted < Self::working_minimum(role) {
 			0
 		} else {
 			counted
@@ -51,10 +65,12 @@ impl<T: Config> Pallet<T> {
 		ensure!(amount > 0, Error::<T>::ZeroAmount);
 		let now = T::Sessions::current();
 		let mut bond = Bonds::<T>::get(role, operator).unwrap_or_default();
+		// Only an entry brings a bond to its working minimum, so whoever is there is in.
+		let is_in = bond.active >= Self::working_minimum(role);
 		bond.add(amount, now, now.saturating_add(delay))
 			.ok_or(Error::<T>::Overflow)?;
 		ensure!(
-			bond.active >= Self::minimum_bond(role),
+			is_in || bond.active >= Self::entry_minimum(role),
 			Error::<T>::BelowMinimum
 		);
 		T::Currency::hold(&reason::<T>(role), operator, amount)?;
@@ -90,8 +106,12 @@ impl<T: Config> Pallet<T> {
 		bond.unlock(amount, at)
 			.map_err(|_| Error::<T>::UnbondingQueueFull)?;
 		ensure!(
-			bond.active == 0 || bond.active >= Self::minimum_bond(role),
+			bond.active == 0 || bond.active >= Self::entry_minimum(role),
 			Error::<T>::BelowMinimum
+		);
+		ensure!(
+			bond.at_work <= Self::exposure_limit(bond.active),
+			Error::<T>::BondAtWork
 		);
 		Self::store(operator, role, bond);
 		Self::deposit_event(Event::Unbonding {
@@ -105,8 +125,10 @@ impl<T: Config> Pallet<T> {
 
 	pub(crate) fn do_withdraw(operator: &T::AccountId, role: Role) -> DispatchResult {
 		let mut bond = Bonds::<T>::get(role, operator).ok_or(Error::<T>::NotBonded)?;
-		let amount = bond.withdraw(T::Sessions::current());
-		ensure!(amount > 0, Error::<T>::NothingToWithdraw);
+		let now = T::Sessions::current();
+		ensure!(bond.due(now) > 0, Error::<T>::NothingToWithdraw);
+		let amount = bond.withdraw(now);
+		ensure!(amount > 0, Error::<T>::SlashPending);
 		T::Currency::release(&reason::<T>(role), operator, amount, Precision::Exact)?;
 		Self::store(operator, role, bond);
 		Self::deposit_event(Event::Withdrawn {
@@ -117,18 +139,19 @@ impl<T: Config> Pallet<T> {
 		Ok(())
 	}
 
-	/// Writes `bond` back, and ends what hangs on it: a candidacy below the minimum, and the
+	/// Writes `bond` back, and ends what hangs on it: a candidacy below the working minimum, and the
 	/// pairings of an operator with no bond left in any role.
 	fn store(operator: &T::AccountId, role: Role, bond: BondOf<T>) {
-		if role == Role::Validator && bond.active < Self::minimum_bond(role) {
+		if role == Role::Validator && bond.active < Self::working_minimum(role) {
 			Candidates::<T>::mutate(|candidates| candidates.retain(|who| who != operator));
 		}
-		if !bond.is_empty() {
+		let is_empty = bond.is_empty();
+		if bond.is_gone() {
+			Bonds::<T>::remove(role, operator);
+		} else {
 			Bonds::<T>::insert(role, operator, bond);
-			return;
 		}
-		Bonds::<T>::remove(role, operator);
-		if !Self::is_bonded(operator) {
+		if is_empty && !Self::is_bonded(operator) {
 			for worker in WorkersOf::<T>::take(operator) {
 				Workers::<T>::remove(worker);
 				Self::deposit_event(Event::WorkerUnpaired {
@@ -143,7 +166,7 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn is_bonded(operator: &T::AccountId) -> bool {
 		[Role::Validator, Role::Miner, Role::Verifier]
 			.into_iter()
-			.any(|role| Bonds::<T>::contains_key(role, operator))
+			.any(|role| Bonds::<T>::get(role, operator).is_some_and(|bond| !bond.is_empty()))
 	}
 
 	/// Puts `operator`, whose bond is `active`, among the candidates. In a full list it takes the
@@ -251,5 +274,48 @@ impl<T: Config> infergrid_primitives::market::Bonds<T::AccountId> for Pallet<T> 
 
 	fn eject(operator: &T::AccountId, role: Role) {
 		Self::do_eject(operator, role);
+	}
+
+	fn reserve_exposure(
+		operator: &T::AccountId,
+		role: Role,
+		amount: Balance,
+	) -> Result<(), Overexposed> {
+		if amount == 0 {
+			return Ok(());
+		}
+		Bonds::<T>::try_mutate(role, operator, |entry| {
+			let bond = entry.as_mut().ok_or(Overexposed)?;
+			let counted = Self::counted(bond, role, T::Sessions::current());
+			let at_work = bond.at_work.checked_add(amount).ok_or(Overexposed)?;
+			if at_work > Self::exposure_limit(counted) {
+				return Err(Overexposed);
+			}
+			bond.at_work = at_work;
+			Ok(())
+		})
+	}
+
+	fn release_exposure(operator: &T::AccountId, role: Role, amount: Balance) {
+		if amount == 0 {
+			return;
+		}
+		Bonds::<T>::mutate_exists(role, operator, |entry| {
+			let Some(bond) = entry.as_mut().filter(|bond| bond.at_work >= amount) else {
+				defensive!("more is released than was put at work");
+				return;
+			};
+			bond.at_work = bond.at_work.saturating_sub(amount);
+			if bond.is_gone() {
+				*entry = None;
+			}
+		});
+	}
+
+	fn exposures(role: Role) -> BTreeMap<T::AccountId, Balance> {
+		Bonds::<T>::iter_prefix(role)
+			.filter(|(_, bond)| bond.at_work > 0)
+			.map(|(operator, bond)| (operator, bond.at_work))
+			.collect()
 	}
 }

@@ -1,45 +1,4 @@
-//! # Role staking
-//!
-//! One ledger of bonds for the three roles of the market: validators, miners and verifiers.
-//!
-//! ## Pallet API
-//!
-//! See the [`pallet`] module for the calls, the storage, the events and the errors. Other pallets
-//! reach bonds and worker keys through [`infergrid_primitives::market::Bonds`], which [`Pallet`]
-//! implements. It is also the session manager and the handler of offences.
-//!
-//! ## Overview
-//!
-//! - An **operator** bonds money per role with [`Pallet::bond`]. The money stays in its account, on
-//!   hold under one [`HoldReason`] per role. Each role has a minimum. What is bonded counts
-//!   [`Config::ActivationDelay`] sessions later; bonds from genesis count at once.
-//! - [`Pallet::unbond`] moves money into a bounded queue. It can be slashed until
-//!   [`Pallet::withdraw_unbonded`] pays it out, [`Config::UnbondingSessions`] sessions later at the
-//!   earliest; that must outlast every window in which work can be condemned.
-//! - A **worker key** acts for one operator. [`Pallet::pair_worker`] asks for the key's signature
-//!   over [`infergrid_primitives::request::pairing_payload`]; [`Pallet::unpair_worker`] ends it from
-//!   either side. It moves no money. The signature does not expire: an operator can pair a key
-//!   again with it, so a key that has left an operator for good should be retired.
-//!
-//! ### Slashing
-//!
-//! A slash takes the active part first (what counts before what is pending), and then the unbonding
-//! queue from the entry with the longest wait on: so money about to leave is the last to go, and
-//! the duty the slash is for ends as soon as the bond falls below its minimum. It yields a credit
-//! for what was really taken, and the ledger follows the credit. Ejection moves all of the active
-//! part into the queue: the operator must bond from anew and wait for it to count.
-//!
-//! ### Validators
-//!
-//! Operators with a validator bond stand in [`Candidates`], a bounded list; when it is full, a
-//! newcomer must beat the smallest bond in it, whose owner then drops out ([`Event::Outbid`]).
-//! Each session the [`Config::MaxValidators`] candidates with session keys and the largest bonds
-//! that count in it are elected, ties by account. If there is none, the old set stays.
-//!
-//! An offence takes its fraction of what could be slashed when the set was drawn, ejects the
-//! offender, and disables it for the current session and the next, which is already planned. A later
-//! report of the same session only takes the difference.
-
+#![doc = include_str!("../README.md")]
 #![cfg_attr(not(feature = "std"), no_std)]
 #![allow(
 	missing_debug_implementations,
@@ -50,11 +9,12 @@
 extern crate alloc;
 
 pub use pallet::*;
-pub use types::{Bond, BondOf, CreditOf, Exposure, Offender, QueueFull, Sessions, Unlock};
-pub use validators::ExposureOf;
+pub use types::{Bond, BondOf, CreditOf, Offender, QueueFull, Record, Sentence, Sessions, Unlock};
 pub use weights::WeightInfo;
 
 mod bonding;
+mod check_config;
+mod offences;
 mod pairing;
 mod types;
 mod validators;
@@ -88,7 +48,7 @@ pub mod pallet {
 	use sp_runtime::Perbill;
 	use sp_staking::SessionIndex;
 
-	const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
+	const STORAGE_VERSION: StorageVersion = StorageVersion::new(2);
 
 	#[pallet::pallet]
 	#[pallet::storage_version(STORAGE_VERSION)]
@@ -110,20 +70,31 @@ pub mod pallet {
 		/// The sessions.
 		type Sessions: Sessions<Self::AccountId>;
 
+		/// Who may cancel a slash that is ordered.
+		type AdminOrigin: EnsureOrigin<Self::RuntimeOrigin>;
+
 		/// Where slashes for consensus offences go; `()` burns them.
 		type OnSlash: OnUnbalanced<CreditOf<Self>>;
 
-		/// Smallest bond of a validator.
+		/// Smallest bond with which a validator comes in.
 		#[pallet::constant]
 		type MinValidatorBond: Get<Balance>;
 
-		/// Smallest bond of a miner.
+		/// Smallest bond with which a miner comes in.
 		#[pallet::constant]
 		type MinMinerBond: Get<Balance>;
 
-		/// Smallest bond of a verifier.
+		/// Smallest bond with which a verifier comes in.
 		#[pallet::constant]
 		type MinVerifierBond: Get<Balance>;
+
+		/// The share of its entry minimum below which a bond works no more.
+		#[pallet::constant]
+		type WorkingShare: Get<Perbill>;
+
+		/// The share of a bond that may be at work.
+		#[pallet::constant]
+		type ExposureShare: Get<Perbill>;
 
 		/// Sessions from bonding until it counts.
 		#[pallet::constant]
@@ -133,6 +104,14 @@ pub mod pallet {
 		/// and than the time in which an offence can be reported.
 		#[pallet::constant]
 		type UnbondingSessions: Get<u32>;
+
+		/// Sessions for which an offence can be reported.
+		#[pallet::constant]
+		type ReportableSessions: Get<u32>;
+
+		/// Sessions from ordering a slash until it is executed.
+		#[pallet::constant]
+		type SlashDelay: Get<u32>;
 
 		/// Largest number of entries in an unbonding queue.
 		#[pallet::constant]
@@ -149,6 +128,10 @@ pub mod pallet {
 		/// Size of the validator set.
 		#[pallet::constant]
 		type MaxValidators: Get<u32>;
+
+		/// Blocks that are expected of a validator before it is judged by those that it made.
+		#[pallet::constant]
+		type MinExpectedBlocks: Get<u32>;
 
 		/// Weights of the calls.
 		type WeightInfo: WeightInfo;
@@ -215,17 +198,45 @@ pub mod pallet {
 	pub type Offenders<T: Config> =
 		StorageValue<_, BoundedVec<Offender<T::AccountId>, T::MaxValidators>, ValueQuery>;
 
-	/// The fraction already slashed for offences in a session; kept as long as a report may come.
+	/// What was slashed for offences in a session; kept as long as a report may come.
 	#[pallet::storage]
-	pub type SlashedFractions<T: Config> = StorageDoubleMap<
+	pub type Sentences<T: Config> = StorageDoubleMap<
 		_,
 		Twox64Concat,
 		SessionIndex,
 		Blake2_128Concat,
 		T::AccountId,
-		Perbill,
+		Sentence,
+		OptionQuery,
+	>;
+
+	/// Slashes of validators that are ordered, by the session that executes them. So much is locked in
+	/// their bonds.
+	#[pallet::storage]
+	pub type PendingSlashes<T: Config> = StorageDoubleMap<
+		_,
+		Twox64Concat,
+		SessionIndex,
+		Blake2_128Concat,
+		T::AccountId,
+		Balance,
 		ValueQuery,
 	>;
+
+	/// Blocks that validators made since they were judged last. Only validators make any, and who is
+	/// none any more is dropped when a session ends.
+	#[pallet::storage]
+	pub type BlockRecords<T: Config> =
+		StorageMap<_, Blake2_128Concat, T::AccountId, Record, ValueQuery>;
+
+	/// Blocks of the current session.
+	#[pallet::storage]
+	pub type SessionBlocks<T: Config> = StorageValue<_, u32, ValueQuery>;
+
+	/// Whom the election that follows the last session leaves out.
+	#[pallet::storage]
+	pub type Idle<T: Config> =
+		StorageValue<_, BoundedVec<T::AccountId, T::MaxValidators>, ValueQuery>;
 
 	#[pallet::event]
 	#[pallet::generate_deposit(pub(super) fn deposit_event)]
@@ -275,6 +286,26 @@ pub mod pallet {
 			/// The key.
 			worker: WorkerKey,
 		},
+		/// A slash is ordered: the money is locked.
+		SlashOrdered {
+			/// Of whom.
+			operator: T::AccountId,
+			/// Out of which bond.
+			role: Role,
+			/// How much, in plancks; less, if there is less by then.
+			amount: Balance,
+			/// The session that executes it.
+			due: SessionIndex,
+		},
+		/// An ordered slash was cancelled: the money is locked no more.
+		SlashCancelled {
+			/// Of whom.
+			operator: T::AccountId,
+			/// Out of which bond.
+			role: Role,
+			/// How much, in plancks.
+			amount: Balance,
+		},
 		/// An operator lost bonded money.
 		Slashed {
 			/// Who.
@@ -291,6 +322,13 @@ pub mod pallet {
 			/// Which role.
 			role: Role,
 		},
+		/// A validator made so few blocks that it is left out of one session.
+		LeftOut {
+			/// Who.
+			operator: T::AccountId,
+			/// Of which session.
+			session: SessionIndex,
+		},
 		/// A candidate dropped out of a full list for one with a larger bond.
 		Outbid {
 			/// Who dropped out; its bond stays.
@@ -304,16 +342,23 @@ pub mod pallet {
 	pub enum Error<T> {
 		/// The amount is zero: name a positive one.
 		ZeroAmount,
-		/// The bond would be below the role's minimum: bond more, or unbond all of it.
+		/// The bond would be below the role's entry minimum: bond more, or unbond all of it.
 		BelowMinimum,
 		/// The sum does not fit into a balance: bond less.
 		Overflow,
 		/// There is no bond in this role: bond first.
 		NotBonded,
+		/// The rest could not stand for the work that is open: unbond less, or take no new work and
+		/// unbond when what is open is settled.
+		BondAtWork,
 		/// More than the active bond: unbond at most that.
 		InsufficientBond,
 		/// The unbonding queue is full: withdraw what is due, or wait for the next entry.
 		UnbondingQueueFull,
+		/// What is due is locked for a slash that is ordered: wait until that is executed or cancelled.
+		SlashPending,
+		/// No slash of this operator is ordered for this session: see `PendingSlashes`.
+		NoPendingSlash,
 		/// Nothing in the unbonding queue is due yet: wait for the session in `Unbonding`.
 		NothingToWithdraw,
 		/// The list of candidates is full: bond more than the smallest bond among `Candidates`.
@@ -348,33 +393,31 @@ pub mod pallet {
 		}
 	}
 
+	#[pallet::extra_constants]
+	impl<T: Config> Pallet<T> {
+		/// Smallest bond with which a validator stays at work.
+		#[pallet::constant_name(WorkingValidatorBond)]
+		fn working_validator_bond() -> Balance {
+			Self::working_minimum(Role::Validator)
+		}
+
+		/// Smallest bond with which a miner stays at work.
+		#[pallet::constant_name(WorkingMinerBond)]
+		fn working_miner_bond() -> Balance {
+			Self::working_minimum(Role::Miner)
+		}
+
+		/// Smallest bond with which a verifier stays at work.
+		#[pallet::constant_name(WorkingVerifierBond)]
+		fn working_verifier_bond() -> Balance {
+			Self::working_minimum(Role::Verifier)
+		}
+	}
+
 	#[pallet::hooks]
 	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
 		fn integrity_test() {
-			assert!(
-				T::MinValidatorBond::get() > 0,
-				"a validator without a bond risks nothing"
-			);
-			assert!(
-				T::MinMinerBond::get() > 0,
-				"a miner without a bond risks nothing"
-			);
-			assert!(
-				T::MinVerifierBond::get() > 0,
-				"a verifier without a bond risks nothing"
-			);
-			assert!(
-				T::MaxUnlocking::get() > 0,
-				"an ejected bond needs a place in the queue"
-			);
-			assert!(
-				T::MaxValidators::get() > 0,
-				"the validator set must not be empty"
-			);
-			assert!(
-				T::MaxCandidates::get() >= T::MaxValidators::get(),
-				"there must be candidates for every seat"
-			);
+			Self::check_config();
 		}
 
 		#[cfg(feature = "try-runtime")]
@@ -394,7 +437,8 @@ pub mod pallet {
 		/// ## Details
 		///
 		/// The money stays in the account, on hold. It counts `ActivationDelay` sessions from now;
-		/// what counted before goes on counting.
+		/// what counted before goes on counting. A bond at or above its working minimum takes any
+		/// amount more; any other must reach the entry minimum.
 		///
 		/// ## Errors
 		///
@@ -423,13 +467,13 @@ pub mod pallet {
 		///
 		/// ## Details
 		///
-		/// What is left must be nothing or at least the role's minimum. Until it is withdrawn the
-		/// money can be slashed.
+		/// What is left must be nothing or at least the role's entry minimum, and enough for what is
+		/// at work. Until it is withdrawn the money can be slashed.
 		///
 		/// ## Errors
 		///
 		/// - [`Error::ZeroAmount`], [`Error::NotBonded`], [`Error::InsufficientBond`],
-		///   [`Error::BelowMinimum`], [`Error::UnbondingQueueFull`]
+		///   [`Error::BelowMinimum`], [`Error::BondAtWork`], [`Error::UnbondingQueueFull`]
 		///
 		/// ## Events
 		///
@@ -456,7 +500,7 @@ pub mod pallet {
 		///
 		/// ## Errors
 		///
-		/// - [`Error::NotBonded`], [`Error::NothingToWithdraw`]
+		/// - [`Error::NotBonded`], [`Error::NothingToWithdraw`], [`Error::SlashPending`]
 		///
 		/// ## Events
 		///
@@ -512,6 +556,34 @@ pub mod pallet {
 		pub fn unpair_worker(origin: OriginFor<T>, worker: WorkerKey) -> DispatchResult {
 			let caller = ensure_signed(origin)?;
 			Self::do_unpair(&caller, worker)
+		}
+
+		/// Cancels what is ordered to be slashed of the validator `operator` in session `due`.
+		///
+		/// ## Dispatch Origin
+		///
+		/// [`Config::AdminOrigin`].
+		///
+		/// ## Details
+		///
+		/// The operator stays ejected: its money leaves with the unbonding queue, and it may bond from
+		/// anew.
+		///
+		/// ## Errors
+		///
+		/// - [`Error::NoPendingSlash`]
+		///
+		/// ## Events
+		///
+		/// [`Event::SlashCancelled`]
+		#[pallet::call_index(5)]
+		pub fn cancel_slash(
+			origin: OriginFor<T>,
+			#[pallet::compact] due: SessionIndex,
+			operator: T::AccountId,
+		) -> DispatchResult {
+			T::AdminOrigin::ensure_origin(origin)?;
+			Self::do_cancel_slash(due, operator)
 		}
 	}
 }

@@ -1,7 +1,7 @@
 use crate as pallet_role_staking;
 use frame_support::{
 	derive_impl, parameter_types,
-	traits::{ConstU32, ConstU64, ConstU128, Hooks, fungible::Credit},
+	traits::{ConstU32, ConstU64, ConstU128, FindAuthor, Hooks, fungible::Credit},
 };
 use infergrid_primitives::{
 	AIT, AccountBytes, Balance, WorkerKey, market::Role, request::pairing_payload,
@@ -9,7 +9,7 @@ use infergrid_primitives::{
 use polkadot_sdk::*;
 use sp_core::{Pair, sr25519};
 use sp_runtime::{
-	AccountId32, BuildStorage, KeyTypeId, impl_opaque_keys,
+	AccountId32, BuildStorage, KeyTypeId, Perbill, impl_opaque_keys,
 	testing::UintAuthorityId,
 	traits::{ConvertInto, IdentityLookup, OpaqueKeys},
 };
@@ -30,6 +30,8 @@ pub(crate) const MIN_MINER: Balance = 100 * AIT;
 pub(crate) const MIN_VERIFIER: Balance = 50 * AIT;
 pub(crate) const SESSION: u64 = 5;
 pub(crate) const UNBONDING: u32 = 4;
+pub(crate) const REPORTABLE: u32 = 3;
+pub(crate) const SLASH_DELAY: u32 = 2;
 
 #[frame_support::runtime]
 mod runtime {
@@ -53,10 +55,12 @@ mod runtime {
 	#[runtime::pallet_index(1)]
 	pub type Balances = pallet_balances;
 	#[runtime::pallet_index(2)]
-	pub type RoleStaking = pallet_role_staking;
+	pub type Authorship = pallet_authorship;
 	#[runtime::pallet_index(3)]
-	pub type Historical = pallet_session::historical;
+	pub type RoleStaking = pallet_role_staking;
 	#[runtime::pallet_index(4)]
+	pub type Historical = pallet_session::historical;
+	#[runtime::pallet_index(5)]
 	pub type Session = pallet_session;
 }
 
@@ -106,11 +110,33 @@ impl pallet_session::Config for Test {
 
 impl pallet_session::historical::Config for Test {
 	type RuntimeEvent = RuntimeEvent;
-	type FullIdentification = crate::Exposure;
-	type FullIdentificationOf = crate::ExposureOf<Test>;
+	type FullIdentification = ();
+	type FullIdentificationOf = RoleStaking;
+}
+
+/// Who is awake makes the blocks, in turn.
+pub struct InTurn;
+impl FindAuthor<AccountId> for InTurn {
+	fn find_author<'a, I>(_: I) -> Option<AccountId>
+	where
+		I: 'a + IntoIterator<Item = (sp_runtime::ConsensusEngineId, &'a [u8])>,
+	{
+		let (awake, block) = (Awake::get(), System::block_number() as usize);
+		(!awake.is_empty()).then(|| awake[block % awake.len()].clone())
+	}
+}
+
+impl pallet_authorship::Config for Test {
+	type FindAuthor = InTurn;
+	type EventHandler = RoleStaking;
 }
 
 parameter_types! {
+	pub const WorkingShare: Perbill = Perbill::from_percent(50);
+	pub const ExposureShare: Perbill = Perbill::from_percent(50);
+	/// Who makes blocks.
+	pub static Awake: Vec<AccountId> = Vec::new();
+	pub static MinExpectedBlocks: u32 = 1;
 	/// What consensus offences have cost so far.
 	pub static OffenceSlashes: Balance = 0;
 }
@@ -126,16 +152,22 @@ impl frame_support::traits::OnUnbalanced<Credit<AccountId, Balances>> for CountA
 impl crate::Config for Test {
 	type Currency = Balances;
 	type Sessions = Session;
+	type AdminOrigin = frame_system::EnsureRoot<AccountId>;
 	type OnSlash = CountAndBurn;
 	type MinValidatorBond = ConstU128<MIN_VALIDATOR>;
 	type MinMinerBond = ConstU128<MIN_MINER>;
 	type MinVerifierBond = ConstU128<MIN_VERIFIER>;
+	type WorkingShare = WorkingShare;
+	type ExposureShare = ExposureShare;
 	type ActivationDelay = ConstU32<2>;
 	type UnbondingSessions = ConstU32<UNBONDING>;
+	type SlashDelay = ConstU32<SLASH_DELAY>;
+	type ReportableSessions = ConstU32<REPORTABLE>;
 	type MaxUnlocking = ConstU32<3>;
 	type MaxWorkers = ConstU32<2>;
 	type MaxCandidates = ConstU32<5>;
 	type MaxValidators = ConstU32<4>;
+	type MinExpectedBlocks = MinExpectedBlocks;
 	type WeightInfo = ();
 }
 
@@ -225,7 +257,9 @@ pub(crate) fn to_session(index: u32) {
 	while Session::current_index() < index {
 		let next = System::block_number() + 1;
 		System::set_block_number(next);
+		<Authorship as Hooks<u64>>::on_initialize(next);
 		<Session as Hooks<u64>>::on_initialize(next);
+		<Authorship as Hooks<u64>>::on_finalize(next);
 	}
 }
 

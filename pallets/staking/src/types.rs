@@ -1,6 +1,7 @@
 //! The ledger of one bond, apart from storage and money.
 
 use crate::Config;
+use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{
 	BoundedVec, CloneNoBound, DebugNoBound, EqNoBound, PartialEqNoBound,
@@ -9,6 +10,7 @@ use frame_support::{
 use infergrid_primitives::Balance;
 use polkadot_sdk::*;
 use scale_info::TypeInfo;
+use sp_runtime::{FixedU64, Perbill};
 use sp_staking::{SessionIndex, offence::OffenceSeverity};
 
 /// What a slash yields.
@@ -51,6 +53,10 @@ pub struct Bond<MaxUnlocking: Get<u32>> {
 	pub activates_at: SessionIndex,
 	/// On its way out, ordered by session.
 	pub unlocking: BoundedVec<Unlock, MaxUnlocking>,
+	/// Fees of open work, assigned or in escrow, for which the bond stands.
+	pub at_work: Balance,
+	/// Slashes that are ordered and not executed: so much does not leave the bond.
+	pub locked: Balance,
 }
 
 impl<MaxUnlocking: Get<u32>> Default for Bond<MaxUnlocking> {
@@ -60,6 +66,8 @@ impl<MaxUnlocking: Get<u32>> Default for Bond<MaxUnlocking> {
 			pending: 0,
 			activates_at: 0,
 			unlocking: BoundedVec::new(),
+			at_work: 0,
+			locked: 0,
 		}
 	}
 }
@@ -90,9 +98,14 @@ impl<MaxUnlocking: Get<u32>> Bond<MaxUnlocking> {
 		self.active.saturating_add(self.unbonding())
 	}
 
-	/// Whether nothing is left of it.
+	/// Whether no money is left in it.
 	pub fn is_empty(&self) -> bool {
 		self.active == 0 && self.unlocking.is_empty()
+	}
+
+	/// Whether nothing is left of it: no money, no open work and no ordered slash.
+	pub fn is_gone(&self) -> bool {
+		self.is_empty() && self.at_work == 0 && self.locked == 0
 	}
 
 	/// Adds `amount`, which counts from session `activates_at` on. An addition that is still pending
@@ -149,17 +162,23 @@ impl<MaxUnlocking: Get<u32>> Bond<MaxUnlocking> {
 		amount
 	}
 
-	/// Takes what is due in session `now` off the queue.
+	/// What is due in session `now`, locked or not.
+	pub fn due(&self, now: SessionIndex) -> Balance {
+		let due = self.unlocking.iter().filter(|chunk| chunk.at <= now);
+		due.fold(0, |sum, chunk| sum.saturating_add(chunk.amount))
+	}
+
+	/// Takes what is due in session `now` off the queue, as far as it is not locked.
 	pub fn withdraw(&mut self, now: SessionIndex) -> Balance {
-		let mut due: Balance = 0;
-		self.unlocking.retain(|chunk| {
-			let waits = chunk.at > now;
-			if !waits {
-				due = due.saturating_add(chunk.amount);
-			}
-			waits
-		});
-		due
+		let amount = self.due(now).min(self.total().saturating_sub(self.locked));
+		let mut left = amount;
+		for chunk in &mut self.unlocking {
+			let part = left.min(chunk.amount);
+			chunk.amount = chunk.amount.saturating_sub(part);
+			left = left.saturating_sub(part);
+		}
+		self.unlocking.retain(|chunk| chunk.amount > 0);
+		amount
 	}
 
 	/// Takes up to `amount`: the active part first, what counts before what is pending, and then the
@@ -179,22 +198,29 @@ impl<MaxUnlocking: Get<u32>> Bond<MaxUnlocking> {
 	}
 }
 
-/// What stands behind a validator, as the session's history keeps it.
-#[derive(
-	Clone,
-	Debug,
-	Default,
-	PartialEq,
-	Eq,
-	Encode,
-	Decode,
-	DecodeWithMemTracking,
-	MaxEncodedLen,
-	TypeInfo,
-)]
-pub struct Exposure {
-	/// Everything that could be slashed when the set was drawn.
-	pub own: Balance,
+/// What a validator was sentenced to for offences in one session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
+pub struct Sentence {
+	/// The fraction taken so far.
+	pub fraction: Perbill,
+	/// Of how much: what could be slashed at the session's first report, in plancks.
+	pub of: Balance,
+}
+
+impl Sentence {
+	/// What it takes, in plancks.
+	pub fn amount(&self) -> Balance {
+		self.fraction.mul_ceil(self.of)
+	}
+}
+
+/// Blocks of a validator since it was judged last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
+pub struct Record {
+	/// That it made.
+	pub made: u32,
+	/// That it would have made as an average validator of its sessions.
+	pub expected: FixedU64,
 }
 
 /// A validator to keep out of its duties until a session is over.
@@ -212,6 +238,8 @@ pub struct Offender<AccountId> {
 pub trait Sessions<AccountId> {
 	/// The current session.
 	fn current() -> SessionIndex;
+	/// The validators of the current session.
+	fn validators() -> Vec<AccountId>;
 	/// Whether `validator` has registered session keys.
 	fn has_keys(validator: &AccountId) -> bool;
 	/// Takes `validator` off its duties for the rest of the current session, if it has any and the
@@ -228,6 +256,10 @@ where
 {
 	fn current() -> SessionIndex {
 		Self::current_index()
+	}
+
+	fn validators() -> Vec<T::AccountId> {
+		Self::validators()
 	}
 
 	fn has_keys(validator: &T::AccountId) -> bool {

@@ -24,6 +24,10 @@ pub trait WeightInfo {
 	fn pair_worker() -> Weight;
 	/// `unpair_worker`.
 	fn unpair_worker() -> Weight;
+	/// `cancel_slash`.
+	fn cancel_slash() -> Weight;
+	/// `note_author`.
+	fn note_author() -> Weight;
 	/// `on_offence`, n from 1 to 100.
 	fn on_offence(n: u32) -> Weight;
 }
@@ -37,7 +41,7 @@ macro_rules! weights {
 		// Storage: `Session::CurrentIndex` (r:1 w:0)
 		// Proof: `Session::CurrentIndex` (`max_values`: Some(1), `max_size`: None, mode: `Measured`)
 		// Storage: `RoleStaking::Bonds` (r:201 w:1)
-		// Proof: `RoleStaking::Bonds` (`max_values`: None, `max_size`: Some(734), added: 3209, mode: `MaxEncodedLen`)
+		// Proof: `RoleStaking::Bonds` (`max_values`: None, `max_size`: Some(766), added: 3241, mode: `MaxEncodedLen`)
 		// Storage: `System::Account` (r:1 w:1)
 		// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
 		// Storage: `Balances::Holds` (r:1 w:1)
@@ -52,7 +56,7 @@ macro_rules! weights {
 		// Storage: `Session::CurrentIndex` (r:1 w:0)
 		// Proof: `Session::CurrentIndex` (`max_values`: Some(1), `max_size`: None, mode: `Measured`)
 		// Storage: `RoleStaking::Bonds` (r:1 w:1)
-		// Proof: `RoleStaking::Bonds` (`max_values`: None, `max_size`: Some(734), added: 3209, mode: `MaxEncodedLen`)
+		// Proof: `RoleStaking::Bonds` (`max_values`: None, `max_size`: Some(766), added: 3241, mode: `MaxEncodedLen`)
 		// Storage: `RoleStaking::Candidates` (r:1 w:1)
 		// Proof: `RoleStaking::Candidates` (`max_values`: Some(1), `max_size`: Some(6402), added: 6897, mode: `MaxEncodedLen`)
 		fn unbond() -> Weight {
@@ -61,7 +65,7 @@ macro_rules! weights {
 				.saturating_add(<$db>::get().writes(2))
 		}
 		// Storage: `RoleStaking::Bonds` (r:3 w:1)
-		// Proof: `RoleStaking::Bonds` (`max_values`: None, `max_size`: Some(734), added: 3209, mode: `MaxEncodedLen`)
+		// Proof: `RoleStaking::Bonds` (`max_values`: None, `max_size`: Some(766), added: 3241, mode: `MaxEncodedLen`)
 		// Storage: `Session::CurrentIndex` (r:1 w:0)
 		// Proof: `Session::CurrentIndex` (`max_values`: Some(1), `max_size`: None, mode: `Measured`)
 		// Storage: `System::Account` (r:1 w:1)
@@ -80,7 +84,7 @@ macro_rules! weights {
 				.saturating_add(<$db>::get().writes(21))
 		}
 		// Storage: `RoleStaking::Bonds` (r:3 w:0)
-		// Proof: `RoleStaking::Bonds` (`max_values`: None, `max_size`: Some(734), added: 3209, mode: `MaxEncodedLen`)
+		// Proof: `RoleStaking::Bonds` (`max_values`: None, `max_size`: Some(766), added: 3241, mode: `MaxEncodedLen`)
 		// Storage: `RoleStaking::Workers` (r:1 w:1)
 		// Proof: `RoleStaking::Workers` (`max_values`: None, `max_size`: Some(80), added: 2555, mode: `MaxEncodedLen`)
 		// Storage: `System::BlockHash` (r:1 w:0)
@@ -101,16 +105,32 @@ macro_rules! weights {
 				.saturating_add(<$db>::get().reads(2))
 				.saturating_add(<$db>::get().writes(2))
 		}
+		// Storage: `RoleStaking::PendingSlashes` (r:1 w:1)
+		// Proof: `RoleStaking::PendingSlashes` (`max_values`: None, `max_size`: Some(76), added: 2551, mode: `MaxEncodedLen`)
+		// Storage: `RoleStaking::Bonds` (r:1 w:1)
+		// Proof: `RoleStaking::Bonds` (`max_values`: None, `max_size`: Some(766), added: 3241, mode: `MaxEncodedLen`)
+		fn cancel_slash() -> Weight {
+			Weight::from_parts(60_000_000, 4_231)
+				.saturating_add(<$db>::get().reads(2))
+				.saturating_add(<$db>::get().writes(2))
+		}
+		// Storage: `RoleStaking::SessionBlocks` (r:1 w:1)
+		// Proof: `RoleStaking::SessionBlocks` (`max_values`: Some(1), `max_size`: Some(4), added: 499, mode: `MaxEncodedLen`)
+		// Storage: `RoleStaking::BlockRecords` (r:1 w:1)
+		// Proof: `RoleStaking::BlockRecords` (`max_values`: None, `max_size`: Some(60), added: 2535, mode: `MaxEncodedLen`)
+		fn note_author() -> Weight {
+			Weight::from_parts(25_000_000, 3_525)
+				.saturating_add(<$db>::get().reads(2))
+				.saturating_add(<$db>::get().writes(2))
+		}
 		// Storage: `Session::CurrentIndex` (r:1 w:0)
 		// Proof: `Session::CurrentIndex` (`max_values`: Some(1), `max_size`: None, mode: `Measured`)
-		// Storage: `RoleStaking::SlashedFractions` (r:100 w:100)
-		// Proof: `RoleStaking::SlashedFractions` (`max_values`: None, `max_size`: Some(64), added: 2539, mode: `MaxEncodedLen`)
+		// Storage: `RoleStaking::Sentences` (r:100 w:100)
+		// Proof: `RoleStaking::Sentences` (`max_values`: None, `max_size`: Some(80), added: 2555, mode: `MaxEncodedLen`)
 		// Storage: `RoleStaking::Bonds` (r:300 w:100)
-		// Proof: `RoleStaking::Bonds` (`max_values`: None, `max_size`: Some(734), added: 3209, mode: `MaxEncodedLen`)
-		// Storage: `Balances::Holds` (r:100 w:100)
-		// Proof: `Balances::Holds` (`max_values`: None, `max_size`: Some(175), added: 2650, mode: `MaxEncodedLen`)
-		// Storage: `System::Account` (r:100 w:100)
-		// Proof: `System::Account` (`max_values`: None, `max_size`: Some(128), added: 2603, mode: `MaxEncodedLen`)
+		// Proof: `RoleStaking::Bonds` (`max_values`: None, `max_size`: Some(766), added: 3241, mode: `MaxEncodedLen`)
+		// Storage: `RoleStaking::PendingSlashes` (r:100 w:100)
+		// Proof: `RoleStaking::PendingSlashes` (`max_values`: None, `max_size`: Some(76), added: 2551, mode: `MaxEncodedLen`)
 		// Storage: `RoleStaking::Candidates` (r:1 w:1)
 		// Proof: `RoleStaking::Candidates` (`max_values`: Some(1), `max_size`: Some(6402), added: 6897, mode: `MaxEncodedLen`)
 		// Storage: `RoleStaking::WorkersOf` (r:100 w:100)

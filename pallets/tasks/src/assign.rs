@@ -15,7 +15,6 @@ use polkadot_sdk::{
 		weights::{Weight, WeightMeter},
 	},
 	frame_system,
-	sp_runtime::Perbill,
 };
 
 impl<T: Config> Pallet<T> {
@@ -44,10 +43,6 @@ impl<T: Config> Pallet<T> {
 		assert!(
 			T::MillisecsPerBlock::get() > 0,
 			"MillisecsPerBlock must be above zero"
-		);
-		assert!(
-			T::UnsettledShare::get() > Perbill::zero(),
-			"UnsettledShare must be above zero"
 		);
 		assert!(
 			T::HistoryDepth::get() > 0,
@@ -128,10 +123,10 @@ impl<T: Config> Pallet<T> {
 				break;
 			};
 			let worth = Self::worth(&task, &price, n_prompt);
-			if Self::is_trusted_with(&miner, worth) {
+			if T::Bonds::reserve_exposure(&miner, Role::Miner, worth).is_ok() {
 				let window = task.expires_at.saturating_sub(last_start);
 				let due = now.saturating_add(window);
-				Self::hand_to(now, id, task, miner, price, worth, due);
+				Self::hand_to(now, id, task, miner, price, due);
 				return Self::draw_weight(draws);
 			}
 			T::Registry::release(&task.request.profile, &miner);
@@ -151,10 +146,8 @@ impl<T: Config> Pallet<T> {
 		mut task: TaskOf<T>,
 		miner: AccountIdOf<T>,
 		price: Price,
-		worth: Balance,
 		due: BlockNumber,
 	) {
-		Self::add_unsettled(&miner, worth);
 		let window = Window {
 			assigned_at: now,
 			due,
@@ -186,7 +179,7 @@ impl<T: Config> Pallet<T> {
 		let n_prompt = Self::task_prompt_tokens(id, &task);
 		T::Registry::release(&task.request.profile, &miner);
 		Assigned::<T>::remove(&miner, id);
-		Self::remove_unsettled(&miner, Self::worth(&task, &price, n_prompt));
+		T::Bonds::release_exposure(&miner, Role::Miner, Self::worth(&task, &price, n_prompt));
 		let bond = T::Bonds::slashable(&miner, Role::Miner);
 		// Dropping the credit burns it.
 		drop(T::Bonds::slash(
@@ -257,27 +250,6 @@ impl<T: Config> Pallet<T> {
 		price
 			.fee(n_prompt, task.request.params.max_tokens)
 			.min(task.request.max_fee)
-	}
-
-	fn is_trusted_with(miner: &AccountIdOf<T>, worth: Balance) -> bool {
-		let bond = T::Bonds::active_bond(miner, Role::Miner);
-		let limit = T::UnsettledShare::get().mul_floor(bond);
-		Unsettled::<T>::get(miner).saturating_add(worth) <= limit
-	}
-
-	pub(crate) fn add_unsettled(miner: &AccountIdOf<T>, amount: Balance) {
-		if amount > 0 {
-			Unsettled::<T>::mutate(miner, |total| *total = total.saturating_add(amount));
-		}
-	}
-
-	pub(crate) fn remove_unsettled(miner: &AccountIdOf<T>, amount: Balance) {
-		Unsettled::<T>::mutate_exists(miner, |total| {
-			*total = total
-				.take()
-				.map(|sum| sum.saturating_sub(amount))
-				.filter(|sum| *sum > 0);
-		});
 	}
 
 	/// The VRF output of the parent's author, bound to the task. Where the author gives none (a

@@ -3,7 +3,7 @@
 use crate::{pallet::*, types::*};
 use infergrid_primitives::{
 	AccountBytes, Balance, Signature, TaskId,
-	market::{Audits, Bonds, Price, Registry, Work},
+	market::{Audits, Bonds, Price, Registry, Role, Work},
 	request::{Assurance, PromptCommitment, Receipt, Window},
 };
 use polkadot_sdk::{
@@ -43,9 +43,9 @@ impl<T: Config> Pallet<T> {
 			Error::<T>::BadSignature
 		);
 
-		let worth = Self::worth(&task, &price, n_prompt);
-		Self::remove_unsettled(&miner, worth);
-		Self::add_unsettled(&miner, fee);
+		// The fee stays at work until it is settled; what the answer could have cost more does not.
+		let spared = Self::worth(&task, &price, n_prompt).saturating_sub(fee);
+		T::Bonds::release_exposure(&miner, Role::Miner, spared);
 		T::Registry::release(&task.request.profile, &miner);
 		let surplus = task.request.max_fee.saturating_sub(fee);
 		T::Currency::release(

@@ -3,7 +3,7 @@
 use crate::{LOG_TARGET, pallet::*, types::*};
 use infergrid_primitives::{
 	Balance, TaskId,
-	market::{Escrow, FeeSplit, Registry, Shares},
+	market::{Bonds, Escrow, FeeSplit, Registry, Role, Shares},
 };
 use polkadot_sdk::{
 	frame_support::{
@@ -31,7 +31,7 @@ impl<T: Config> Escrow<AccountIdOf<T>> for Pallet<T> {
 			log::error!(target: LOG_TARGET, "refund of task {id}, whose audit passed");
 			return;
 		}
-		Self::remove_unsettled(miner, *fee);
+		T::Bonds::release_exposure(miner, Role::Miner, *fee);
 		Self::give_back(id, task, RefundReason::Condemned);
 	}
 }
@@ -49,7 +49,7 @@ impl<T: Config> Pallet<T> {
 		};
 		match Self::try_pay(&task, &miner, fee) {
 			Ok((creator, shares)) => {
-				Self::remove_unsettled(&miner, fee);
+				T::Bonds::release_exposure(&miner, Role::Miner, fee);
 				Unpaid::<T>::remove(id);
 				task.status = TaskStatus::Settled {
 					miner: miner.clone(),

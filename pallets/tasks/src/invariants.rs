@@ -4,6 +4,7 @@ use crate::{pallet::*, types::*};
 use alloc::collections::{BTreeMap, BTreeSet};
 use infergrid_primitives::{
 	Balance, TaskId,
+	market::{Bonds, Role},
 	request::{PromptCommitment, commit_inline},
 };
 use polkadot_sdk::{
@@ -13,14 +14,14 @@ use polkadot_sdk::{
 
 impl<T: Config> Pallet<T> {
 	/// - Every payer has exactly the escrow of its open tasks on hold.
-	/// - [`Unsettled`] is the sum over each miner's assigned and delivered tasks.
+	/// - What is at work on each miner's bond is the sum over its assigned and delivered tasks.
 	/// - Open tasks that wait for something are on the agenda; finished ones are there to be pruned.
 	/// - [`Assigned`] has the assigned tasks and no others; [`Ordered`] leads from each task's payer and
 	///   nonce to that task.
 	/// - Prompts, receipts, misses and failed payments belong to tasks in the right status.
 	pub(crate) fn check_invariants() -> Result<(), TryRuntimeError> {
 		let mut escrow = BTreeMap::<AccountIdOf<T>, Balance>::new();
-		let mut unsettled = BTreeMap::<AccountIdOf<T>, Balance>::new();
+		let mut at_work = BTreeMap::<AccountIdOf<T>, Balance>::new();
 		let mut assigned = BTreeSet::<(AccountIdOf<T>, TaskId)>::new();
 		let mut ordered = BTreeMap::<(AccountIdOf<T>, u64), TaskId>::new();
 		let (serve, prune) = Self::agenda_entries();
@@ -43,13 +44,13 @@ impl<T: Config> Pallet<T> {
 				TaskStatus::Assigned { miner, price, .. } => {
 					*held = held.saturating_add(task.request.max_fee);
 					let n_prompt = Self::task_prompt_tokens(id, &task);
-					add(&mut unsettled, miner, Self::worth(&task, price, n_prompt));
+					add(&mut at_work, miner, Self::worth(&task, price, n_prompt));
 					assigned.insert((miner.clone(), id));
 					ensure!(serve.contains(&id), "assigned task without a deadline");
 				}
 				TaskStatus::Delivered { miner, fee, .. } => {
 					*held = held.saturating_add(*fee);
-					add(&mut unsettled, miner, *fee);
+					add(&mut at_work, miner, *fee);
 					ensure!(
 						!Unpaid::<T>::contains_key(id) || serve.contains(&id),
 						"unpaid task that nobody will serve"
@@ -68,9 +69,11 @@ impl<T: Config> Pallet<T> {
 				"a payer's hold is not the escrow of its open tasks"
 			);
 		}
-		unsettled.retain(|_, sum| *sum > 0);
-		let stored: BTreeMap<_, _> = Unsettled::<T>::iter().collect();
-		ensure!(stored == unsettled, "unsettled sums do not match the tasks");
+		at_work.retain(|_, sum| *sum > 0);
+		ensure!(
+			T::Bonds::exposures(Role::Miner) == at_work,
+			"what is at work on the bonds is not what the open tasks are worth"
+		);
 		let stored: BTreeSet<_> = Assigned::<T>::iter_keys().collect();
 		ensure!(
 			stored == assigned,

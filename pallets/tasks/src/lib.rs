@@ -35,8 +35,8 @@
 //! - **Inline prompts** have no token count before they are tokenized. Their bytes plus
 //!   [`Config::InlineOverhead`] (the chat template) stand in for it, in the draw and in the window, and
 //!   no receipt may count more: a tokenizer with a byte-level alphabet makes no more tokens than bytes.
-//! - **Trust.** What a miner has in assigned and unsettled work may not exceed
-//!   [`Config::UnsettledShare`] of its active bond ([`Unsettled`]).
+//! - **Trust.** What a miner has in assigned and unsettled work is at work on its bond
+//!   ([`Bonds::reserve_exposure`]), which has room for so much only.
 //! - **Per-block service** walks an [agenda](infergrid_agenda) within [`Config::ServiceShare`] of a
 //!   block. Late entries wait and are served first in the next block. A queued task is tried again
 //!   after half of the time it has waited, at most [`Config::MaxRetryDelay`] blocks.
@@ -95,7 +95,7 @@ pub mod pallet {
 	};
 	use sp_runtime::{Perbill, SaturatedConversion};
 
-	const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
+	const STORAGE_VERSION: StorageVersion = StorageVersion::new(2);
 
 	#[pallet::pallet]
 	#[pallet::storage_version(STORAGE_VERSION)]
@@ -163,10 +163,6 @@ pub mod pallet {
 		/// The share of a miner's bond that a missed deadline costs.
 		#[pallet::constant]
 		type MissSlash: Get<Perbill>;
-
-		/// The share of a miner's bond that its assigned and unsettled work may be worth.
-		#[pallet::constant]
-		type UnsettledShare: Get<Perbill>;
 
 		/// How long a finished task is kept, in blocks.
 		#[pallet::constant]
@@ -241,11 +237,6 @@ pub mod pallet {
 		BoundedVec<AccountIdOf<T>, ConstU32<MAX_MISSES>>,
 		ValueQuery,
 	>;
-
-	/// What a miner's assigned and delivered, unsettled tasks are worth, in plancks.
-	#[pallet::storage]
-	pub type Unsettled<T: Config> =
-		StorageMap<_, Blake2_128Concat, AccountIdOf<T>, Balance, ValueQuery>;
 
 	/// Tasks whose audit passed and whose payment failed; it is tried again.
 	#[pallet::storage]

@@ -68,7 +68,6 @@ impl pallet_balances::Config for Test {
 
 parameter_types! {
 	pub const MissSlash: Perbill = Perbill::from_perthousand(1);
-	pub const UnsettledShare: Perbill = Perbill::from_percent(50);
 	pub storage ServiceShare: Perbill = Perbill::from_percent(25);
 	pub const AuditsShare: Perbill = Perbill::from_percent(25);
 	pub const ForgerySlash: Perbill = Perbill::from_percent(50);
@@ -100,7 +99,6 @@ impl Config for Test {
 	type InlineOverhead = ConstU32<OVERHEAD>;
 	type MaxRetryDelay = ConstU32<MAX_RETRY>;
 	type MissSlash = MissSlash;
-	type UnsettledShare = UnsettledShare;
 	type HistoryDepth = ConstU32<HISTORY>;
 	type ServiceShare = ServiceShare;
 	type WeightInfo = crate::weights::SubstrateWeight<Test>;

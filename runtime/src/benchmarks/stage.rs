@@ -6,7 +6,8 @@
 )]
 
 use crate::{
-	AIT, AccountId, Balance, Balances, Models, Runtime, RuntimeHoldReason, RuntimeOrigin, Tasks,
+	AIT, AccountId, Balance, Balances, Models, RoleStaking, Runtime, RuntimeHoldReason,
+	RuntimeOrigin, Tasks,
 };
 use frame_benchmarking::account;
 use frame_support::{
@@ -18,7 +19,7 @@ use frame_support::{
 };
 use infergrid_primitives::{
 	Hash, WorkerKey,
-	market::{Price, Registry, Role, Work},
+	market::{Bonds, Price, Registry, Role, Work},
 	model::{Arithmetic, Profile, ProofParams},
 	request::{Assurance, SamplingParams},
 };
@@ -177,6 +178,8 @@ impl pallet_audits::BenchmarkHelper<AccountId> for Stage {
 		.expect("the stage submits a task");
 		let miner: AccountId = account("operator", 0, Role::Miner as u32);
 		let fee = PRICE.fee(64, 64);
+		RoleStaking::reserve_exposure(&miner, Role::Miner, fee)
+			.expect("the stage's miner has nothing else at work");
 		// What `submit_result` leaves, without the signature that a benchmark of audits has no use for.
 		pallet_tasks::Tasks::<Runtime>::mutate(task, |stored| {
 			if let Some(stored) = stored {

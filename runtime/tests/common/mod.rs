@@ -59,8 +59,10 @@ pub(crate) fn account(uri: &str) -> AccountId {
 	pair(uri).public().0.into()
 }
 
-/// A chain that one author, Alice, extends by one block for each slot.
+/// A chain that its authors, Alice alone at first, extend by one block for each slot, in turn.
 pub(crate) struct Chain {
+	/// Validators whose nodes are on.
+	pub(crate) authors: Vec<Sr25519Keyring>,
 	ext: TestExternalities,
 	parent: sp_core::H256,
 	number: u32,
@@ -70,7 +72,12 @@ pub(crate) struct Chain {
 impl Chain {
 	/// A chain with the genesis of `preset`.
 	pub(crate) fn new(preset: &str) -> Self {
-		let json = serde_json::to_vec(&genesis_json(preset)).unwrap();
+		Self::from_genesis(&genesis_json(preset))
+	}
+
+	/// A chain with this genesis configuration.
+	pub(crate) fn from_genesis(json: &Value) -> Self {
+		let json = serde_json::to_vec(json).unwrap();
 		let mut ext = TestExternalities::new_empty();
 		ext.execute_with(|| {
 			frame_support::genesis_builder_helper::build_state::<RuntimeGenesisConfig>(json)
@@ -80,6 +87,7 @@ impl Chain {
 		ext.execute_with(|| check_state(0));
 		let parent = sp_runtime::traits::BlakeTwo256::hash(b"genesis");
 		Self {
+			authors: vec![Sr25519Keyring::Alice],
 			ext,
 			parent,
 			number: 0,
@@ -165,6 +173,7 @@ impl Chain {
 		self.number += 1;
 		self.slot += 1;
 		let (number, parent, slot) = (self.number, self.parent, Slot::from(self.slot));
+		let author = self.authors[self.slot as usize % self.authors.len()];
 		let (header, results) = self.ext.execute_with(|| {
 			let header = Header::new(
 				number,
@@ -172,7 +181,7 @@ impl Chain {
 				Default::default(),
 				parent,
 				Digest {
-					logs: vec![pre_digest(slot)],
+					logs: vec![pre_digest(slot, author)],
 				},
 			);
 			Executive::initialize_block(&header);
@@ -212,14 +221,14 @@ impl Chain {
 	}
 }
 
-/// The digest of a block that Alice's node authors as a secondary author.
-fn pre_digest(slot: Slot) -> DigestItem {
+/// The digest of a block that `author`'s node authors as a secondary author.
+fn pre_digest(slot: Slot, author: Sr25519Keyring) -> DigestItem {
 	type Babe = pallet_babe::Pallet<Runtime>;
-	let author = Sr25519Keyring::Alice.pair();
+	let author = author.pair();
 	let authority_index = Babe::authorities()
 		.iter()
 		.position(|(id, _)| id.as_slice() == author.public().0.as_slice())
-		.expect("Alice is an authority") as u32;
+		.expect("the author is an authority") as u32;
 	// The first block of an epoch is signed over the epoch that it opens.
 	let (randomness, epoch) = if number_of_epoch(slot) > pallet_babe::EpochIndex::<Runtime>::get()
 		&& frame_system::Pallet::<Runtime>::block_number() > 0

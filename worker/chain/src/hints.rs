@@ -5,9 +5,15 @@ const HINTS: &[(&str, &str)] = &[
 	("RoleStaking::ZeroAmount", "name an amount above zero"),
 	(
 		"RoleStaking::BelowMinimum",
-		"bond at least the role's minimum, which `infergrid stake show` tells, or unbond all of it",
+		"bond at least the role's minimum, which `infergrid stake show` tells; below it only a bond that is \
+		 still at work takes more, and only all of it can be unbonded",
 	),
 	("RoleStaking::Overflow", "bond less"),
+	(
+		"RoleStaking::BondAtWork",
+		"unbond less, or take no new work and unbond when what is open is settled: `infergrid stake show` \
+		 tells what is at work",
+	),
 	(
 		"RoleStaking::NotBonded",
 		"bond first: `infergrid stake bond ROLE AMOUNT`",
@@ -23,6 +29,14 @@ const HINTS: &[(&str, &str)] = &[
 	(
 		"RoleStaking::NothingToWithdraw",
 		"wait for the session that `infergrid stake show` tells",
+	),
+	(
+		"RoleStaking::SlashPending",
+		"what is due is locked for a slash that is ordered: wait until that is executed or cancelled",
+	),
+	(
+		"RoleStaking::NoPendingSlash",
+		"name the session and the operator of a slash that is ordered and not yet executed",
 	),
 	(
 		"RoleStaking::TooSmallToStand",

@@ -65,6 +65,10 @@ pub(crate) mod constant {
 	pub(crate) const MIN_VALIDATOR_BOND: &str = "MinValidatorBond";
 	pub(crate) const MIN_MINER_BOND: &str = "MinMinerBond";
 	pub(crate) const MIN_VERIFIER_BOND: &str = "MinVerifierBond";
+	pub(crate) const EXPOSURE_SHARE: &str = "ExposureShare";
+	pub(crate) const WORKING_VALIDATOR_BOND: &str = "WorkingValidatorBond";
+	pub(crate) const WORKING_MINER_BOND: &str = "WorkingMinerBond";
+	pub(crate) const WORKING_VERIFIER_BOND: &str = "WorkingVerifierBond";
 	pub(crate) const MILLISECS_PER_BLOCK: &str = "MillisecsPerBlock";
 }
 

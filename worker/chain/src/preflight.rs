@@ -80,7 +80,11 @@ impl View {
 		};
 		let now = self.session().await?;
 		Ok(match bond.unlocking.iter().map(|unlock| unlock.at).min() {
-			Some(first) if first <= now => None,
+			Some(first) if first <= now && bond.withdrawable(now) > 0 => None,
+			Some(first) if first <= now => would_fail(
+				"RoleStaking::SlashPending",
+				format!("{} AIT are locked", ait(bond.locked)),
+			),
 			Some(first) => {
 				let when = self.session_as_text(first).await?;
 				would_fail(
@@ -233,8 +237,8 @@ impl View {
 			return Ok(None);
 		};
 		let bond = self.bond(role, operator).await?;
-		let (session, minimum) = (self.session().await?, self.minimum_bond(role)?);
-		let bond = bond.map_or(0, |bond| bond.counted(session, minimum));
+		let (session, working) = (self.session().await?, self.working_bond(role)?);
+		let bond = bond.map_or(0, |bond| bond.counted(session, working));
 		Ok(if bond > smallest {
 			None
 		} else {
@@ -268,23 +272,24 @@ impl View {
 		operator: &AccountBytes,
 	) -> Result<Option<Refusal>, ReadError> {
 		const ERROR: &str = "Models::NoActiveBond";
-		let minimum = self.minimum_bond(role)?;
+		let (minimum, working) = (self.minimum_bond(role)?, self.working_bond(role)?);
 		let Some(bond) = self.bond(role, operator).await? else {
 			return Ok(would_fail(
 				ERROR,
 				format!("there is none; the minimum is {} AIT", ait(minimum)),
 			));
 		};
-		if bond.active < minimum {
+		if bond.active < working {
 			let detail = format!(
-				"{} AIT are below the minimum of {} AIT",
+				"{} AIT are below the working minimum of {} AIT; with {} AIT it comes in again",
 				ait(bond.active),
+				ait(working),
 				ait(minimum)
 			);
 			return Ok(would_fail(ERROR, detail));
 		}
 		if self.session().await? < bond.activates_at
-			&& bond.active.saturating_sub(bond.pending) < minimum
+			&& bond.active.saturating_sub(bond.pending) < working
 		{
 			let when = self.session_as_text(bond.activates_at).await?;
 			return Ok(would_fail(ERROR, format!("it counts from {when} on")));

@@ -76,6 +76,10 @@ records! {
 		activates_at: u32,
 		/// On its way out.
 		unlocking: Vec<Unlock>,
+		/// Fees of open work, assigned or in escrow, in plancks.
+		at_work: Balance,
+		/// Slashes that are ordered and not executed, in plancks: so much cannot be withdrawn.
+		locked: Balance,
 	}
 
 	/// A registered model.
@@ -132,14 +136,24 @@ records! {
 }
 
 impl Bond {
-	/// What of it counts in `session`, in plancks: nothing below `minimum`.
-	pub fn counted(&self, session: u32, minimum: Balance) -> Balance {
+	/// What can be withdrawn in `session`, in plancks: what is due by then and not locked.
+	pub fn withdrawable(&self, session: u32) -> Balance {
+		let sum = |unlocks: &mut dyn Iterator<Item = &Unlock>| {
+			unlocks.fold(0, |sum: Balance, unlock| sum.saturating_add(unlock.amount))
+		};
+		let due = sum(&mut self.unlocking.iter().filter(|unlock| unlock.at <= session));
+		let total = self.active.saturating_add(sum(&mut self.unlocking.iter()));
+		due.min(total.saturating_sub(self.locked))
+	}
+
+	/// What of it counts in `session`, in plancks: nothing below `working`.
+	pub fn counted(&self, session: u32, working: Balance) -> Balance {
 		let counted = if session >= self.activates_at {
 			self.active
 		} else {
 			self.active.saturating_sub(self.pending)
 		};
-		if counted < minimum { 0 } else { counted }
+		if counted < working { 0 } else { counted }
 	}
 }
 

@@ -17,11 +17,13 @@ pub enum Standing {
 	Unpaired,
 	/// There is no bond for the role.
 	NotBonded,
-	/// The bond is below the least that works.
+	/// The bond is below the least that stays at work.
 	BelowMinimum {
 		/// What is bonded, in plancks.
 		bonded: Balance,
-		/// What is needed, in plancks.
+		/// What would have been enough to stay, in plancks.
+		working: Balance,
+		/// What is needed to come in again, in plancks.
 		minimum: Balance,
 	},
 	/// The bond does not count yet.
@@ -62,12 +64,18 @@ impl fmt::Display for Standing {
 			Self::NotBonded => {
 				f.write_str("the operator has no bond for this role: bond at least the minimum")
 			}
-			Self::BelowMinimum { bonded, minimum } => write!(
+			Self::BelowMinimum {
+				bonded,
+				working,
+				minimum,
+			} => write!(
 				f,
-				"the bond of {} AIT is below the minimum of {} AIT: bond at least {} AIT more",
+				"the bond of {} AIT is below the working minimum of {} AIT: bond at least {} AIT more, with \
+				 which it has {} AIT and comes in again",
 				ait(*bonded),
-				ait(*minimum),
-				ait(minimum.saturating_sub(*bonded))
+				ait(*working),
+				ait(minimum.saturating_sub(*bonded)),
+				ait(*minimum)
 			),
 			Self::Waiting { session } => {
 				write!(
@@ -104,16 +112,17 @@ impl View {
 		let Some(bond) = self.bond(role, operator).await? else {
 			return Ok(Standing::NotBonded);
 		};
-		let minimum = self.minimum_bond(role)?;
-		if bond.active < minimum {
+		let working = self.working_bond(role)?;
+		if bond.active < working {
 			return Ok(Standing::BelowMinimum {
 				bonded: bond.active,
-				minimum,
+				working,
+				minimum: self.minimum_bond(role)?,
 			});
 		}
 		let session = self.session().await?;
-		let bonded = bond.counted(session, minimum);
-		if bonded < minimum {
+		let bonded = bond.counted(session, working);
+		if bonded < working {
 			return Ok(Standing::Waiting {
 				session: bond.activates_at,
 			});
@@ -172,12 +181,14 @@ mod tests {
 	fn each_standing_but_the_good_one_names_a_remedy() {
 		let minimum = 1_000_000_000_000;
 		let below = Standing::BelowMinimum {
-			bonded: minimum / 2,
+			bonded: minimum / 4,
+			working: minimum / 2,
 			minimum,
 		};
 		assert_eq!(
 			below.to_string(),
-			"the bond of 0.5 AIT is below the minimum of 1 AIT: bond at least 0.5 AIT more"
+			"the bond of 0.25 AIT is below the working minimum of 0.5 AIT: bond at least 0.75 AIT more, with \
+			 which it has 1 AIT and comes in again"
 		);
 		for (standing, remedy) in [
 			(Standing::Unpaired, "--operator-key-file"),

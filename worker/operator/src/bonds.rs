@@ -12,11 +12,13 @@ pub async fn bond(
 	amount: Balance,
 ) -> Result<Call, OperatorError> {
 	let bonded = active(view, account, role).await?;
-	enough(
-		role,
-		bonded.saturating_add(amount),
-		view.minimum_bond(role)?,
-	)?;
+	if bonded < view.working_bond(role)? {
+		enough(
+			role,
+			bonded.saturating_add(amount),
+			view.minimum_bond(role)?,
+		)?;
+	}
 	let free = view.funds(account).await?.free;
 	if free <= amount {
 		return Err(OperatorError::TooLittle {
@@ -35,13 +37,15 @@ pub async fn unbond(
 	role: Role,
 	amount: Option<Balance>,
 ) -> Result<Call, OperatorError> {
-	let bonded = active(view, account, role).await?;
+	let bond = view.bond(role, account).await?;
+	let bonded = bond.as_ref().map_or(0, |bond| bond.active);
+	let at_work = bond.map_or(Ok(0), |bond| view.bond_for_work(&bond))?;
 	let amount = amount.unwrap_or(bonded);
-	leaves_enough(role, (bonded, amount), view.minimum_bond(role)?)?;
+	leaves_enough(role, (bonded, amount), view.minimum_bond(role)?, at_work)?;
 	Ok(Call::unbond(role, amount))
 }
 
-/// Whether a bond may be of this size.
+/// Whether an operator comes in with a bond of this size.
 fn enough(role: Role, bond: Balance, minimum: Balance) -> Result<(), OperatorError> {
 	match minimum.checked_sub(bond) {
 		None | Some(0) => Ok(()),
@@ -53,11 +57,12 @@ fn enough(role: Role, bond: Balance, minimum: Balance) -> Result<(), OperatorErr
 	}
 }
 
-/// Whether `amount` may be taken from what is `bonded`.
+/// Whether `amount` may be taken from what is `bonded`, of which open work needs `at_work`.
 fn leaves_enough(
 	role: Role,
 	(bonded, amount): (Balance, Balance),
 	minimum: Balance,
+	at_work: Balance,
 ) -> Result<(), OperatorError> {
 	if bonded == 0 {
 		return Err(OperatorError::NoBond {
@@ -75,6 +80,12 @@ fn leaves_enough(
 		})?;
 	if left > 0 && left < minimum {
 		return Err(OperatorError::LeftBelowMinimum { left, minimum });
+	}
+	if left < at_work {
+		return Err(OperatorError::AtWork {
+			left,
+			needed: at_work,
+		});
 	}
 	Ok(())
 }
@@ -112,7 +123,7 @@ mod tests {
 
 	#[test]
 	fn what_is_left_is_nothing_or_enough() {
-		let unbond = |amount| leaves_enough(Role::Miner, (150 * AIT, amount), MINIMUM);
+		let unbond = |amount| leaves_enough(Role::Miner, (150 * AIT, amount), MINIMUM, 0);
 		assert!(unbond(50 * AIT).is_ok());
 		assert!(unbond(150 * AIT).is_ok());
 		let refused = unbond(0).unwrap_err().to_string();
@@ -121,10 +132,21 @@ mod tests {
 		assert!(refused.contains("99 AIT would be left"), "{refused}");
 		let refused = unbond(151 * AIT).unwrap_err().to_string();
 		assert!(refused.contains("only 150 AIT"), "{refused}");
-		let refused = leaves_enough(Role::Validator, (0, 0), MINIMUM).unwrap_err();
+		let refused = leaves_enough(Role::Validator, (0, 0), MINIMUM, 0).unwrap_err();
 		assert!(
 			refused.to_string().contains("no bond as a validator"),
 			"{refused}"
 		);
+	}
+
+	#[test]
+	fn what_open_work_needs_is_not_unbonded() {
+		let unbond = |amount| leaves_enough(Role::Miner, (150 * AIT, amount), MINIMUM, 120 * AIT);
+		assert!(unbond(30 * AIT).is_ok());
+		for amount in [31 * AIT, 150 * AIT] {
+			let refused = unbond(amount).unwrap_err().to_string();
+			assert!(refused.contains("needs 120 AIT"), "{refused}");
+			assert!(refused.contains("when it is settled"), "{refused}");
+		}
 	}
 }

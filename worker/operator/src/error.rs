@@ -58,6 +58,19 @@ pub enum OperatorError {
 		/// What the chain asks for.
 		minimum: Balance,
 	},
+	/// The work that is open needs more. Unbond less, or later.
+	#[error(
+		"{} AIT would be left, and the work that is open needs {} AIT: unbond less, or take no new work \
+		 and unbond when it is settled",
+		ait(*left),
+		ait(*needed)
+	)]
+	AtWork {
+		/// What would be left.
+		left: Balance,
+		/// What must be.
+		needed: Balance,
+	},
 	/// The chain cannot be read.
 	#[error(transparent)]
 	Read(#[from] ReadError),

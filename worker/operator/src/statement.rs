@@ -22,8 +22,10 @@ pub struct Statement {
 #[derive(Clone, Debug)]
 struct Position {
 	role: Role,
-	/// What the chain asks for.
+	/// What the chain asks of those who come in.
 	minimum: Balance,
+	/// What it asks of those who are in.
+	working: Balance,
 	bond: Option<Bond>,
 }
 
@@ -35,6 +37,7 @@ impl Statement {
 			bonds.push(Position {
 				role,
 				minimum: view.minimum_bond(role)?,
+				working: view.working_bond(role)?,
 				bond: view.bond(role, account).await?,
 			});
 		}
@@ -53,7 +56,8 @@ impl Statement {
 		let bonds = self.bonds.iter().map(|position| {
 			let bond = position.bond.as_ref().map(bond_json);
 			let minimum = position.minimum.to_string();
-			let value = json!({"minimum": minimum, "bond": bond});
+			let working = position.working.to_string();
+			let value = json!({"minimum": minimum, "working_minimum": working, "bond": bond});
 			(name_of(position.role).to_owned(), value)
 		});
 		let earned = self.earned.as_ref();
@@ -101,11 +105,25 @@ impl Position {
 			return format!("no bond, the minimum is {minimum} AIT");
 		};
 		let mut told = format!("{} AIT, the minimum is {minimum} AIT", ait(bond.active));
+		if bond.active >= self.working {
+			told += &format!(", {} AIT to stay at work", ait(self.working));
+		} else if bond.active > 0 {
+			told += " to come in again";
+		}
 		if bond.pending > 0 && session < bond.activates_at {
 			told += &format!(
 				"; {} AIT count from session {} on, now is {session}",
 				ait(bond.pending),
 				bond.activates_at
+			);
+		}
+		if bond.at_work > 0 {
+			told += &format!("; {} AIT of fees are at work on it", ait(bond.at_work));
+		}
+		if bond.locked > 0 {
+			told += &format!(
+				"; {} AIT are locked for a slash that is ordered",
+				ait(bond.locked)
 			);
 		}
 		for unlock in &bond.unlocking {
@@ -128,6 +146,8 @@ fn bond_json(bond: &Bond) -> Value {
 		"active": bond.active.to_string(),
 		"pending": bond.pending.to_string(),
 		"counts_from_session": bond.activates_at,
+		"at_work": bond.at_work.to_string(),
+		"locked": bond.locked.to_string(),
 		"unbonding": unbonding,
 	})
 }
@@ -147,10 +167,13 @@ mod tests {
 				amount: AIT / 2,
 				at: 9,
 			}],
+			at_work: 2 * AIT,
+			locked: 3 * AIT,
 		};
 		let position = |role, bond| Position {
 			role,
 			minimum: 100 * AIT,
+			working: 50 * AIT,
 			bond,
 		};
 		Statement {
@@ -174,7 +197,8 @@ mod tests {
 		let shown = statement().render();
 		for part in [
 			"free       3 AIT",
-			"miner      100 AIT, the minimum is 100 AIT; 20 AIT count from session 7 on, now is 6; \
+			"miner      100 AIT, the minimum is 100 AIT, 50 AIT to stay at work; 20 AIT count from session 7 on, now is 6; \
+			 2 AIT of fees are at work on it; 3 AIT are locked for a slash that is ordered; \
 			 0.5 AIT can be withdrawn from session 9 on, now is 6",
 			"verifier   no bond, the minimum is 100 AIT",
 			&format!("worker     {}", address(&[2; 32])),
@@ -190,6 +214,8 @@ mod tests {
 		assert_eq!(shown["earned_mining"], "0");
 		let miner = &shown["roles"]["miner"]["bond"];
 		assert_eq!(miner["pending"], "20000000000000");
+		assert_eq!(miner["at_work"], "2000000000000");
+		assert_eq!(miner["locked"], "3000000000000");
 		assert_eq!(miner["unbonding"][0]["session"], 9);
 		assert!(shown["roles"]["verifier"]["bond"].is_null());
 		assert_eq!(shown["workers"], json!([address(&[2; 32])]));

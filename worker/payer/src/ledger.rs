@@ -119,7 +119,7 @@ async fn read_situation(view: &View, profile: &Hash) -> Result<Option<Situation>
 	let Some(found) = view.profile(profile).await? else {
 		return Ok(None);
 	};
-	let minimum = view.minimum_bond(Role::Miner)?;
+	let working = view.working_bond(Role::Miner)?;
 	let offers = view.offers(profile).await?;
 	let offers = offers
 		.into_iter()
@@ -127,7 +127,7 @@ async fn read_situation(view: &View, profile: &Hash) -> Result<Option<Situation>
 	let bonded = stream::iter(offers)
 		.map(async |(miner, offer)| {
 			let bond = view.bond(Role::Miner, &miner).await?;
-			let counts = bond.is_some_and(|bond| bond.active >= minimum);
+			let counts = bond.is_some_and(|bond| bond.active >= working);
 			Ok(counts.then_some((miner, offer)))
 		})
 		.buffered(READS);

@@ -71,6 +71,20 @@ fn only_what_is_due_is_withdrawn() {
 }
 
 #[test]
+fn what_is_locked_is_not_withdrawn() {
+	let mut bond = bonded(100);
+	for at in [4, 5, 6] {
+		bond.unlock(30, at).unwrap();
+	}
+	bond.locked = 55;
+	assert_eq!((bond.due(5), bond.withdraw(5)), (60, 45));
+	assert_eq!((bond.due(5), bond.withdraw(5)), (15, 0));
+	assert_eq!(bond.total(), 55);
+	bond.locked = 0;
+	assert_eq!(bond.withdraw(6), 45);
+}
+
+#[test]
 fn a_slash_takes_active_money_and_then_what_waits_longest() {
 	let mut bond = bonded(100);
 	bond.unlock(10, 4).unwrap();

@@ -9,6 +9,7 @@ use infergrid_primitives::{
 use polkadot_sdk::*;
 use proptest::{collection::vec, prelude::*};
 use sp_staking::offence::{OffenceDetails, OnOffenceHandler};
+use std::collections::BTreeMap;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -17,7 +18,10 @@ enum Step {
 	Withdraw(u8, Role),
 	Slash(u8, Role, Balance),
 	Eject(u8, Role),
+	Reserve(u8, Role, Balance),
+	Release(u8, Role),
 	Offence(u8, u32),
+	Cancel(u8, u32),
 	NextSession,
 }
 
@@ -48,7 +52,10 @@ fn step() -> impl Strategy<Value = Step> {
 		3 => (who.clone(), role()).prop_map(|(w, r)| Step::Withdraw(w, r)),
 		2 => (who.clone(), role(), amount()).prop_map(|(w, r, a)| Step::Slash(w, r, a)),
 		1 => (who.clone(), role()).prop_map(|(w, r)| Step::Eject(w, r)),
-		1 => (who, 0..=100_u32).prop_map(|(w, p)| Step::Offence(w, p)),
+		2 => (who.clone(), role(), amount()).prop_map(|(w, r, a)| Step::Reserve(w, r, a)),
+		1 => (who.clone(), role()).prop_map(|(w, r)| Step::Release(w, r)),
+		2 => (who.clone(), 0..=100_u32).prop_map(|(w, p)| Step::Offence(w, p)),
+		1 => (who, 1..=SLASH_DELAY).prop_map(|(w, s)| Step::Cancel(w, s)),
 		3 => Just(Step::NextSession),
 	]
 }
@@ -56,13 +63,15 @@ fn step() -> impl Strategy<Value = Step> {
 proptest! {
 	#![proptest_config(ProptestConfig::with_cases(64))]
 
-	/// What is not burnt is somewhere, every hold is in the ledger, nobody falls below the
+	/// What is not burnt is somewhere, every hold is in the ledger, what was reserved and not
+	/// released is at work, nobody falls below the
 	/// existential deposit, and there are always validators.
 	#[test]
 	fn money_is_conserved(steps in vec(step(), 1..50)) {
 		ExtBuilder::default().build().execute_with(|| {
 			let issued = Balances::total_issuance();
 			let mut burnt: Balance = 0;
+			let mut at_work = BTreeMap::<(Role, AccountId), Balance>::new();
 			OffenceSlashes::set(0);
 			for step in steps {
 				let account = |n: u8| AccountId::new([n; 32]);
@@ -89,10 +98,26 @@ proptest! {
 						prop_assert_eq!(RoleStaking::active_bond(&account(who), role), 0);
 						prop_assert_eq!(RoleStaking::slashable(&account(who), role), could);
 					},
+					Step::Reserve(who, role, amount) => {
+						let limit = RoleStaking::active_bond(&account(who), role) / 2;
+						let open = at_work.entry((role, account(who))).or_default();
+						let fits = open.checked_add(amount).is_some_and(|sum| sum <= limit);
+						let reserved = RoleStaking::reserve_exposure(&account(who), role, amount);
+						prop_assert_eq!(reserved.is_ok(), fits || amount == 0);
+						if reserved.is_ok() {
+							*open += amount;
+						}
+					},
+					Step::Release(who, role) => {
+						if let Some(open) = at_work.remove(&(role, account(who))) {
+							// In two parts, as a delivery and its settlement do.
+							RoleStaking::release_exposure(&account(who), role, open / 3);
+							RoleStaking::release_exposure(&account(who), role, open - open / 3);
+						}
+					},
 					Step::Offence(who, percent) => {
-						let own = RoleStaking::slashable(&account(who), Role::Validator);
 						let details = OffenceDetails {
-							offender: (account(who), crate::Exposure { own }),
+							offender: (account(who), ()),
 							reporters: vec![],
 						};
 						<RoleStaking as OnOffenceHandler<AccountId, _, _>>::on_offence(
@@ -101,10 +126,21 @@ proptest! {
 							Session::current_index(),
 						);
 					},
+					Step::Cancel(who, sessions) => {
+						let due = Session::current_index() + sessions;
+						let root = RuntimeOrigin::root();
+						let _ = RoleStaking::cancel_slash(root, due, account(who));
+					},
 					Step::NextSession => to_session(Session::current_index() + 1),
 				}
 				let gone = burnt + OffenceSlashes::get();
 				prop_assert_eq!(Balances::total_issuance() + gone, issued);
+				at_work.retain(|_, open| *open > 0);
+				for role in [Role::Validator, Role::Miner, Role::Verifier] {
+					let open = at_work.iter().filter(|((of, _), _)| *of == role);
+					let open = open.map(|((_, who), open)| (who.clone(), *open)).collect();
+					prop_assert_eq!(RoleStaking::exposures(role), open);
+				}
 				RoleStaking::do_try_state().expect("the state is sound");
 				#[cfg(feature = "try-runtime")]
 				<Balances as frame_support::traits::Hooks<u64>>::try_state(0)

@@ -1,5 +1,5 @@
-use crate::{Bonds, Candidates, Event, mock::*};
-use frame_support::{assert_ok, traits::Imbalance};
+use crate::{Bonds, Candidates, Error, Event, mock::*};
+use frame_support::{assert_noop, assert_ok, traits::Imbalance};
 use infergrid_primitives::{
 	AIT,
 	market::{Bonds as _, Role},
@@ -28,18 +28,60 @@ fn a_slash_yields_what_was_taken_and_burns_it_when_dropped() {
 		drop(credit);
 		assert_eq!(Balances::total_issuance(), issuance - 10 * AIT);
 		assert_eq!(held(&ALICE, Role::Miner), MIN_MINER - 10 * AIT);
-		// Below the minimum nothing counts.
-		assert_eq!(RoleStaking::active_bond(&ALICE, Role::Miner), 0);
 		assert_eq!(
 			RoleStaking::slashable(&ALICE, Role::Miner),
 			MIN_MINER - 10 * AIT
 		);
-		// A bond below the minimum can be unbonded as a whole.
-		assert_ok!(RoleStaking::unbond(
-			signed(ALICE),
-			Role::Miner,
-			MIN_MINER - 10 * AIT
-		));
+	});
+}
+
+#[test]
+fn a_small_slash_does_not_end_a_bonds_work() {
+	ExtBuilder::default().execute(|| {
+		let active = || RoleStaking::active_bond(&ALICE, Role::Miner);
+		let slash = |amount| drop(RoleStaking::slash(&ALICE, Role::Miner, amount));
+		let bond = |amount| RoleStaking::bond(signed(ALICE), Role::Miner, amount);
+		slash(MIN_MINER / 4);
+		assert_eq!(active(), MIN_MINER * 3 / 4);
+		// Who is in may bond any amount more, and take out only what leaves the entry minimum.
+		assert_ok!(bond(1));
+		assert_noop!(
+			RoleStaking::unbond(signed(ALICE), Role::Miner, 1),
+			Error::<Test>::BelowMinimum
+		);
+		slash(MIN_MINER / 4);
+		assert_eq!(active(), MIN_MINER / 2, "the working minimum is enough");
+	});
+}
+
+#[test]
+fn who_has_fallen_below_the_working_minimum_comes_in_anew() {
+	ExtBuilder::default().execute(|| {
+		let active = || RoleStaking::active_bond(&ALICE, Role::Miner);
+		let bond = |amount| RoleStaking::bond(signed(ALICE), Role::Miner, amount);
+		let left = MIN_MINER / 2 - 1;
+		drop(RoleStaking::slash(&ALICE, Role::Miner, MIN_MINER - left));
+		assert_eq!(active(), 0);
+		assert_noop!(bond(1), Error::<Test>::BelowMinimum);
+		assert_noop!(bond(MIN_MINER - left - 1), Error::<Test>::BelowMinimum);
+		assert_ok!(bond(MIN_MINER - left));
+		assert_eq!(active(), 0, "it waits as every entry does");
+		to_session(2);
+		assert_eq!(active(), MIN_MINER);
+		// All of a bond that works no more can leave.
+		drop(RoleStaking::slash(&ALICE, Role::Miner, MIN_MINER - 1));
+		assert_ok!(RoleStaking::unbond(signed(ALICE), Role::Miner, 1));
+	});
+}
+
+#[test]
+fn a_candidate_stands_until_it_falls_below_the_working_minimum() {
+	ExtBuilder::default().execute(|| {
+		drop(RoleStaking::slash(&BOB, Role::Validator, MIN_VALIDATOR / 2));
+		assert_eq!(RoleStaking::elect(1), Some(vec![ALICE, BOB]));
+		drop(RoleStaking::slash(&BOB, Role::Validator, 1));
+		assert_eq!(RoleStaking::elect(1), Some(vec![ALICE]));
+		assert!(!Candidates::<Test>::get().contains(&BOB));
 	});
 }
 

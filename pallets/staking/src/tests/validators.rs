@@ -1,12 +1,10 @@
-use crate::{Candidates, Error, Event, Exposure, ExposureOf, Offenders, SlashedFractions, mock::*};
+use crate::{BlockRecords, Candidates, Error, Event, Idle, mock::*};
 use frame_support::{assert_noop, assert_ok};
 use infergrid_primitives::{
 	AIT,
 	market::{Bonds as _, Role},
 };
 use polkadot_sdk::*;
-use sp_runtime::{Perbill, traits::Convert};
-use sp_staking::offence::{OffenceDetails, OnOffenceHandler};
 
 fn signed(who: AccountId) -> RuntimeOrigin {
 	RuntimeOrigin::signed(who)
@@ -20,16 +18,16 @@ fn bond(who: AccountId, amount: u128) {
 	assert_ok!(RoleStaking::bond(signed(who), Role::Validator, amount));
 }
 
-fn offend(who: AccountId, own: u128, percent: u32, session: u32) {
-	let details = OffenceDetails {
-		offender: (who, Exposure { own }),
-		reporters: vec![],
-	};
-	<RoleStaking as OnOffenceHandler<AccountId, _, _>>::on_offence(
-		&[details],
-		&[Perbill::from_percent(percent)],
-		session,
-	);
+/// Runs `test` in the third session of four validators with the smallest bond, all of them awake.
+fn four(test: impl FnOnce()) {
+	const ALL: [AccountId; 4] = [ALICE, BOB, CHARLIE, DAVE];
+	Awake::set(ALL.to_vec());
+	let bonds = ALL.map(|who| (who, Role::Validator, MIN_VALIDATOR));
+	ExtBuilder::default().bonds(bonds.to_vec()).execute(|| {
+		to_session(2);
+		assert_eq!(Session::validators(), ALL);
+		test();
+	});
 }
 
 #[test]
@@ -119,75 +117,102 @@ fn a_full_list_of_candidates_admits_only_a_larger_bond() {
 }
 
 #[test]
-fn an_offender_is_slashed_ejected_and_kept_off_duty() {
-	// Four validators, of which one may be disabled.
-	let bonds = [ALICE, BOB, CHARLIE, DAVE].map(|who| (who, Role::Validator, MIN_VALIDATOR));
-	ExtBuilder::default().bonds(bonds.to_vec()).execute(|| {
-		to_session(2);
-		assert_eq!(Session::validators().len(), 4);
-		OffenceSlashes::set(0);
-		let exposure = ExposureOf::<Test>::convert(BOB).unwrap();
-		assert_eq!(exposure.own, MIN_VALIDATOR);
-		offend(BOB, exposure.own, 30, 2);
-
-		assert_eq!(OffenceSlashes::get(), MIN_VALIDATOR * 3 / 10);
-		assert_eq!(RoleStaking::active_bond(&BOB, Role::Validator), 0);
-		assert_eq!(
-			RoleStaking::slashable(&BOB, Role::Validator),
-			MIN_VALIDATOR * 7 / 10
-		);
-		assert!(!Candidates::<Test>::get().contains(&BOB));
-		assert_eq!(Session::disabled_validators(), vec![1]);
-		// The next session was planned with Bob, who sits it out.
+fn who_makes_too_few_blocks_sits_out_one_session() {
+	four(|| {
+		Awake::set(vec![ALICE, BOB, CHARLIE]);
 		to_session(3);
-		assert_eq!(Session::validators()[1], BOB);
-		assert_eq!(Session::disabled_validators(), vec![1]);
+		Awake::set(vec![ALICE, BOB, CHARLIE, DAVE]);
+		// The session is planned already.
+		assert!(Session::validators().contains(&DAVE));
+		let left_out = Event::LeftOut {
+			operator: DAVE,
+			session: 4,
+		};
+		System::assert_has_event(left_out.into());
 		to_session(4);
-		assert_eq!(Session::validators(), vec![ALICE, CHARLIE, DAVE]);
-		assert!(Session::disabled_validators().is_empty());
-		assert!(Offenders::<Test>::get().is_empty());
-	});
-}
-
-#[test]
-fn later_reports_of_a_session_take_only_the_difference() {
-	ExtBuilder::default().execute(|| {
-		OffenceSlashes::set(0);
-		let own = 2 * MIN_VALIDATOR;
-		offend(ALICE, own, 0, 0);
-		assert_eq!(OffenceSlashes::get(), 0);
-		assert!(Candidates::<Test>::get().contains(&ALICE));
-		offend(ALICE, own, 10, 0);
-		offend(ALICE, own, 10, 0);
-		assert_eq!(OffenceSlashes::get(), own / 10);
-		offend(ALICE, own, 25, 0);
-		assert_eq!(OffenceSlashes::get(), own / 4);
-		offend(ALICE, own, 10, 1);
-		assert_eq!(OffenceSlashes::get(), own / 4 + own / 10);
+		assert_eq!(Session::validators(), vec![ALICE, BOB, CHARLIE]);
 		assert_eq!(
-			RoleStaking::slashable(&ALICE, Role::Validator),
-			own - own / 4 - own / 10
+			RoleStaking::active_bond(&DAVE, Role::Validator),
+			MIN_VALIDATOR
 		);
+		for session in 5..12 {
+			to_session(session);
+			assert_eq!(Session::validators(), vec![ALICE, BOB, CHARLIE, DAVE]);
+		}
 	});
 }
 
 #[test]
-fn reports_that_come_too_late_do_nothing_and_fractions_are_forgotten() {
-	ExtBuilder::default().execute(|| {
-		offend(ALICE, 2 * MIN_VALIDATOR, 10, 0);
-		OffenceSlashes::set(0);
-		to_session(UNBONDING);
-		assert!(SlashedFractions::<Test>::contains_key(0, ALICE));
-		to_session(UNBONDING + 1);
-		assert!(!SlashedFractions::<Test>::contains_key(0, ALICE));
-		offend(ALICE, 2 * MIN_VALIDATOR, 100, 0);
-		assert_eq!(OffenceSlashes::get(), 0);
+fn who_stays_away_sits_out_for_as_long_as_it_was_there() {
+	four(|| {
+		Awake::set(vec![ALICE, BOB, CHARLIE]);
+		let seats = (3..11).map(|session| {
+			to_session(session);
+			Session::validators().contains(&DAVE)
+		});
+		let expected = [true, false, false, true, true, false, false, true];
+		assert_eq!(seats.collect::<Vec<_>>(), expected);
 	});
 }
 
 #[test]
-fn a_validator_whose_bond_is_gone_can_still_be_identified() {
+fn a_seat_that_is_left_goes_to_the_next_bond() {
+	four(|| {
+		bond(EVE, MIN_VALIDATOR);
+		Awake::set(vec![ALICE, BOB, CHARLIE]);
+		to_session(4);
+		assert_eq!(Session::validators(), vec![ALICE, BOB, CHARLIE, EVE]);
+	});
+}
+
+#[test]
+fn an_outage_is_nobodys_fault() {
+	for awake in [vec![ALICE, BOB], vec![ALICE], vec![]] {
+		four(|| {
+			Awake::set(awake);
+			to_session(8);
+			assert_eq!(Session::validators(), vec![ALICE, BOB, CHARLIE, DAVE]);
+		});
+	}
+	// One of two is half.
+	Awake::set(vec![ALICE]);
 	ExtBuilder::default().execute(|| {
-		assert_eq!(ExposureOf::<Test>::convert(EVE), Some(Exposure { own: 0 }));
+		to_session(8);
+		assert_eq!(Session::validators(), vec![ALICE, BOB]);
+	});
+}
+
+#[test]
+fn nobody_is_judged_before_enough_is_expected() {
+	MinExpectedBlocks::set(3);
+	four(|| {
+		to_session(3);
+		assert_eq!(BlockRecords::<Test>::iter().count(), 0, "all were judged");
+		Awake::set(vec![ALICE, BOB, CHARLIE]);
+		// Of five blocks a session a quarter is expected of each.
+		for session in 4..6 {
+			to_session(session);
+			assert!(BlockRecords::<Test>::contains_key(DAVE));
+			assert!(Idle::<Test>::get().is_empty());
+		}
+		to_session(6);
+		assert_eq!(Idle::<Test>::get(), vec![DAVE]);
+		to_session(7);
+		assert_eq!(Session::validators(), vec![ALICE, BOB, CHARLIE]);
+	});
+}
+
+#[test]
+fn who_is_no_validator_any_more_has_no_record() {
+	MinExpectedBlocks::set(1_000);
+	four(|| {
+		assert_eq!(BlockRecords::<Test>::iter().count(), 4);
+		assert_ok!(RoleStaking::unbond(
+			signed(DAVE),
+			Role::Validator,
+			MIN_VALIDATOR
+		));
+		to_session(5);
+		assert_eq!(BlockRecords::<Test>::iter().count(), 3);
 	});
 }

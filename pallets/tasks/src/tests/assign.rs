@@ -1,5 +1,5 @@
 use crate::{mock::*, pallet::*, types::*};
-use infergrid_mock_market::{self as market, in_use};
+use infergrid_mock_market::{self as market, AtWork, at_work, in_use};
 use infergrid_primitives::{AIT, market::Role, request::Window};
 use polkadot_sdk::{
 	frame_support::assert_ok,
@@ -26,10 +26,7 @@ fn a_task_is_assigned_in_the_next_block() {
 		};
 		assert_eq!(status(task), expected);
 		assert_eq!(in_use(profile_id(), &MINERS[0]), 1);
-		assert_eq!(
-			Unsettled::<Test>::get(&MINERS[0]),
-			PRICE.fee(N_PROMPT, MAX_TOKENS)
-		);
+		assert_eq!(at_work(&MINERS[0]), PRICE.fee(N_PROMPT, MAX_TOKENS));
 		assert!(events().contains(&Event::TaskAssigned {
 			task,
 			miner: MINERS[0].clone(),
@@ -257,18 +254,18 @@ fn a_miner_is_trusted_with_half_its_bond() {
 			0, // The bond of 1,000 AIT stays: 500 AIT on trust.
 		);
 		let worth = PRICE.fee(N_PROMPT, MAX_TOKENS);
-		Unsettled::<Test>::insert(&MINERS[0], BOND / 2 - worth);
+		AtWork::insert((&MINERS[0], Role::Miner), BOND / 2 - worth);
 		let [first, second] = [submitted(), submitted()];
 		System::run_to_block::<AllPalletsWithSystem>(2);
 		assert!(matches!(status(first), TaskStatus::Assigned { .. }));
 		assert_eq!(status(second), TaskStatus::Queued);
-		assert_eq!(Unsettled::<Test>::get(&MINERS[0]), BOND / 2);
+		assert_eq!(at_work(&MINERS[0]), BOND / 2);
 		assert_eq!(
 			in_use(profile_id(), &MINERS[0]),
 			1,
 			"capacity of a refused draw is free again"
 		);
-		Unsettled::<Test>::insert(&MINERS[0], worth);
+		AtWork::insert((&MINERS[0], Role::Miner), worth);
 		run_on(1);
 		assert!(matches!(status(second), TaskStatus::Assigned { .. }));
 	});

@@ -1,5 +1,5 @@
 use crate::{mock::*, pallet::*, types::*};
-use infergrid_mock_market::in_use;
+use infergrid_mock_market::{at_work, in_use};
 use infergrid_primitives::request::Assurance;
 use polkadot_sdk::frame_support::{assert_ok, dispatch::Pays};
 
@@ -14,7 +14,7 @@ fn a_receipt_frees_the_surplus_and_the_miner_and_goes_to_audit() {
 		assert_eq!(held(&PAYER), receipt.fee);
 		assert_eq!(Balances::free_balance(PAYER), FUNDS - receipt.fee);
 		assert_eq!(in_use(profile_id(), &miner), 0);
-		assert_eq!(Unsettled::<Test>::get(&miner), receipt.fee);
+		assert_eq!(at_work(&miner), receipt.fee);
 		assert_eq!(Receipts::<Test>::get(task), Some(receipt.clone()));
 		let fee = receipt.fee;
 		let expected = TaskStatus::Delivered {

@@ -2,7 +2,7 @@
 //! settled or refunded exactly once, and money adds up after each step.
 
 use crate::{mock::*, pallet::*, types::*};
-use infergrid_mock_market::{SplitFails, TREASURY, bond_account};
+use infergrid_mock_market::{AtWork, SplitFails, TREASURY, bond_account};
 use infergrid_primitives::{
 	AIT, AuditId, Balance, TaskId,
 	audit::{FINGERPRINT_LEN, Measures, Verdict, Vote},
@@ -209,7 +209,7 @@ proptest! {
 			let tasks = NextTask::<Test>::get();
 			assert_eq!(endings.0.len() as u64, tasks, "every task ends");
 			assert_eq!(held(&PAYER), 0);
-			assert_eq!(Unsettled::<Test>::iter().count(), 0);
+			assert_eq!(AtWork::iter().count(), 0);
 			for (_, offer) in infergrid_mock_market::Offers::iter_prefix(profile_id()) {
 				assert_eq!(offer.in_use, 0, "capacity comes back");
 			}

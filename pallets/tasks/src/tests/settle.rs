@@ -1,5 +1,5 @@
 use crate::{mock::*, pallet::*, types::*};
-use infergrid_mock_market::{Ejected, SplitFails, TREASURY};
+use infergrid_mock_market::{AtWork, Ejected, SplitFails, TREASURY};
 use infergrid_primitives::{
 	AuditId, Balance, Hash,
 	audit::{FINGERPRINT_LEN, Measures, Verdict, Vote},
@@ -68,7 +68,7 @@ fn a_passed_audit_pays_three_shares() {
 				shares
 			}
 		);
-		assert_eq!(Unsettled::<Test>::iter().count(), 0);
+		assert_eq!(AtWork::iter().count(), 0);
 		assert_eq!(
 			events(),
 			vec![Event::TaskSettled {

@@ -1,7 +1,9 @@
 //! What is refused before a fee is paid.
 
 use super::fake::{FakeNode, account};
-use crate::{Call, Key, ModelInfo, OfferTerms, Refusal, Standing, SubmitError, Submitter, ait};
+use crate::{
+	Bond, Call, Key, ModelInfo, OfferTerms, Refusal, Standing, SubmitError, Submitter, ait,
+};
 use codec::Encode;
 use infergrid_primitives::{
 	AIT, AccountBytes, Balance, Hash,
@@ -70,7 +72,15 @@ impl Scene {
 		let view = self.submitter.chain().latest().await.unwrap();
 		let places = view.max_candidates().unwrap() as u8;
 		let operators: Vec<AccountBytes> = (0..places).map(|place| [100 + place; 32]).collect();
-		let bond = (active, 0 as Balance, 0u32, Vec::<(Balance, u32)>::new()).encode();
+		let bond = (
+			active,
+			0 as Balance,
+			0u32,
+			Vec::<(Balance, u32)>::new(),
+			0 as Balance,
+			0 as Balance,
+		)
+			.encode();
 		let bonds: Vec<_> = operators
 			.iter()
 			.map(|operator| {
@@ -94,7 +104,15 @@ impl Scene {
 
 	async fn bond(&self, role: Role, active: Balance, activates_at: u32) {
 		let unlocking = vec![(1 as Balance, 9u32)];
-		let bond = (active, active, activates_at, unlocking).encode();
+		let bond = (
+			active,
+			active,
+			activates_at,
+			unlocking,
+			0 as Balance,
+			0 as Balance,
+		)
+			.encode();
 		let key = (subxt::utils::Static(role), self.who());
 		self.put("RoleStaking", "Bonds", key, bond).await;
 	}
@@ -158,9 +176,13 @@ async fn an_offer_that_the_chain_would_refuse_is_not_sent() {
 		.fails(&fair, "Models::NoActiveBond", "there is none")
 		.await;
 	let minimum = scene.minimum(Role::Miner).await;
-	scene.bond(Role::Miner, minimum - 1, 0).await;
-	let below = format!("below the minimum of {} AIT", ait(minimum));
+	let working = scene.working(Role::Miner).await;
+	assert!(working < minimum);
+	scene.bond(Role::Miner, working - 1, 0).await;
+	let below = format!("below the working minimum of {} AIT", ait(working));
 	scene.fails(&fair, "Models::NoActiveBond", &below).await;
+	scene.bond(Role::Miner, working, 0).await;
+	assert_eq!(scene.refusal(&fair).await, None);
 	scene.bond(Role::Miner, minimum, 1).await;
 	scene
 		.fails(&fair, "Models::NoActiveBond", "session 1")
@@ -202,7 +224,14 @@ async fn a_place_in_a_list_that_is_full_of_larger_bonds_is_not_asked_for() {
 		);
 		assert!(!outbid.is_mended_by_listing());
 		// What is pending does not count yet.
-		let pending = (2 * minimum, minimum - 1, 5u32, Vec::<(Balance, u32)>::new());
+		let pending = (
+			2 * minimum,
+			minimum - 1,
+			5u32,
+			Vec::<(Balance, u32)>::new(),
+			0 as Balance,
+			0 as Balance,
+		);
 		let key = (subxt::utils::Static(role), scene.who());
 		scene
 			.put("RoleStaking", "Bonds", key, pending.encode())
@@ -273,6 +302,32 @@ impl Scene {
 		let view = self.submitter.chain().latest().await.unwrap();
 		view.minimum_bond(role).unwrap()
 	}
+
+	/// What must stay bonded for `at_work` plancks of open work.
+	async fn bond_for_work(&self, at_work: Balance) -> Balance {
+		let view = self.submitter.chain().latest().await.unwrap();
+		let bond = Bond {
+			active: 1_000 * AIT,
+			pending: 0,
+			activates_at: 0,
+			unlocking: Vec::new(),
+			at_work,
+			locked: 0,
+		};
+		view.bond_for_work(&bond).unwrap()
+	}
+
+	async fn working(&self, role: Role) -> Balance {
+		let view = self.submitter.chain().latest().await.unwrap();
+		view.working_bond(role).unwrap()
+	}
+}
+
+#[tokio::test(start_paused = true)]
+async fn open_work_needs_twice_as_much_bonded() {
+	let scene = scene().await;
+	assert_eq!(scene.bond_for_work(0).await, 0);
+	assert_eq!(scene.bond_for_work(3 * AIT).await, 6 * AIT);
 }
 
 #[tokio::test(start_paused = true)]
@@ -307,6 +362,21 @@ async fn a_pairing_or_a_withdrawal_that_the_chain_would_refuse_is_not_sent() {
 	let session = 9u32.encode();
 	scene.put("Session", "CurrentIndex", (), session).await;
 	assert_eq!(scene.refusal(&withdraw).await, None);
+	// All of it is locked for a slash.
+	let unlocking = vec![(1 as Balance, 9u32)];
+	let bond = (
+		0 as Balance,
+		0 as Balance,
+		0u32,
+		unlocking,
+		0 as Balance,
+		1 as Balance,
+	);
+	let key = (subxt::utils::Static(Role::Verifier), scene.who());
+	scene.put("RoleStaking", "Bonds", key, bond.encode()).await;
+	scene
+		.fails(&withdraw, "RoleStaking::SlashPending", "are locked")
+		.await;
 	assert!(scene.node.state().submitted.is_empty());
 }
 

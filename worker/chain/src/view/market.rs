@@ -172,11 +172,11 @@ impl View {
 			return Ok(None);
 		}
 		let session = self.session().await?;
-		let minimum = self.minimum_bond(role)?;
+		let working = self.working_bond(role)?;
 		let mut bonds = stream::iter(candidates)
 			.map(async |operator| {
 				let bond = self.bond(role, &operator).await?;
-				Ok::<_, ReadError>(bond.map_or(0, |bond| bond.counted(session, minimum)))
+				Ok::<_, ReadError>(bond.map_or(0, |bond| bond.counted(session, working)))
 			})
 			.buffer_unordered(READS);
 		let mut smallest = None;

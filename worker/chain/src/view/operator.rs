@@ -26,7 +26,7 @@ impl View {
 			.await
 	}
 
-	/// The least bond that works in a role, in plancks.
+	/// The least bond with which an operator comes into a role, in plancks.
 	pub fn minimum_bond(&self, role: Role) -> Result<Balance, ReadError> {
 		let name = match role {
 			Role::Validator => constant::MIN_VALIDATOR_BOND,
@@ -34,6 +34,25 @@ impl View {
 			Role::Verifier => constant::MIN_VERIFIER_BOND,
 		};
 		self.constant(pallet::STAKING, name)
+	}
+
+	/// The least bond with which an operator stays in a role, in plancks: less than the minimum.
+	pub fn working_bond(&self, role: Role) -> Result<Balance, ReadError> {
+		let name = match role {
+			Role::Validator => constant::WORKING_VALIDATOR_BOND,
+			Role::Miner => constant::WORKING_MINER_BOND,
+			Role::Verifier => constant::WORKING_VERIFIER_BOND,
+		};
+		self.constant(pallet::STAKING, name)
+	}
+
+	/// What must stay bonded for the work that is open on a bond, in plancks.
+	pub fn bond_for_work(&self, bond: &Bond) -> Result<Balance, ReadError> {
+		const WHOLE: Balance = 1_000_000_000;
+		let share: u32 = self.constant(pallet::STAKING, constant::EXPOSURE_SHARE)?;
+		// The chain admits no share of nothing.
+		let share = Balance::from(share).max(1);
+		Ok(bond.at_work.saturating_mul(WHOLE).div_ceil(share))
 	}
 
 	/// The running session.

@@ -74,7 +74,8 @@ async fn whoever_may_not_work_waits_and_stands_again_as_soon_as_it_may() {
 		Standing::NotBonded,
 		Standing::BelowMinimum {
 			bonded: 1,
-			minimum: 2,
+			working: 2,
+			minimum: 4,
 		},
 		Standing::Waiting { session: 7 },
 		Standing::Outbid {
