@@ -160,7 +160,9 @@ mod runtime {
 	#[runtime::pallet_index(14)]
 	pub type Session = pallet_session;
 
-	// The market.
+	// The market. The randomness comes first: it notes the last output before others redeem a ticket for it.
+	#[runtime::pallet_index(24)]
+	pub type Randomness = pallet_randomness;
 	#[runtime::pallet_index(20)]
 	pub type Models = pallet_models;
 	#[runtime::pallet_index(21)]

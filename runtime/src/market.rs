@@ -16,7 +16,7 @@ use frame_support::{
 	traits::{ConstU8, ConstU32, ConstU128, LinearStoragePrice, fungible::HoldConsideration},
 };
 use frame_system::EnsureRoot;
-use infergrid_primitives::{Hash, market::AuthorRandomness};
+use infergrid_primitives::{Hash, randomness::AuthorRandomness};
 use polkadot_sdk::*;
 use sp_runtime::{Perbill, Percent};
 
@@ -76,6 +76,12 @@ impl AuthorRandomness for ParentVrf {
 	fn parent() -> Option<Hash> {
 		Babe::author_vrf_randomness()
 	}
+}
+
+impl pallet_randomness::Config for Runtime {
+	type Source = ParentVrf;
+	type Depth = ConstU32<DAYS>;
+	type WeightInfo = pallet_randomness::weights::SubstrateWeight<Runtime>;
 }
 
 parameter_types! {

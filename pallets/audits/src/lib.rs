@@ -106,7 +106,8 @@ pub mod pallet {
 	use infergrid_primitives::{
 		AccountBytes, AuditId, Balance, BlockNumber, Hash, TaskId,
 		audit::{Verdict, Vote},
-		market::{AuthorRandomness, Bonds, Escrow, Registry},
+		market::{Bonds, Escrow, Registry},
+		randomness::AuthorRandomness,
 	};
 	use sp_runtime::{Perbill, SaturatedConversion};
 

@@ -3,7 +3,7 @@
 use crate::{pallet::*, types::*};
 use alloc::vec::Vec;
 use infergrid_primitives::{
-	AuditId, BlockNumber, Hash, hashing::domain_hash, market::AuthorRandomness,
+	AuditId, BlockNumber, Hash, hashing::domain_hash, randomness::AuthorRandomness,
 };
 use polkadot_sdk::frame_support::traits::Get;
 

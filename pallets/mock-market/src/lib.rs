@@ -13,8 +13,9 @@ use codec::{Decode, Encode};
 use infergrid_primitives::{
 	Balance, Hash, WorkerKey,
 	hashing::blake2_256,
-	market::{Assignment, AuthorRandomness, Bonds, FeeSplit, Price, Registry, Role, Shares},
+	market::{Assignment, Bonds, FeeSplit, Price, Registry, Role, Shares},
 	model::{Arithmetic, Profile, ProofParams},
+	randomness::AuthorRandomness,
 };
 use polkadot_sdk::{
 	frame_support::{

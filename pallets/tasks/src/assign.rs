@@ -5,8 +5,9 @@ use infergrid_agenda::{Agenda as _, Costs};
 use infergrid_primitives::{
 	Balance, BlockNumber, Hash, TaskId,
 	hashing::domain_hash,
-	market::{Assignment, AuthorRandomness, Bonds, Price, Registry, Role},
+	market::{Assignment, Bonds, Price, Registry, Role},
 	model::Profile,
+	randomness::AuthorRandomness,
 	request::Window,
 };
 use polkadot_sdk::{

@@ -90,7 +90,8 @@ pub mod pallet {
 	use infergrid_agenda::Cursor;
 	use infergrid_primitives::{
 		AccountBytes, AuditId, Balance, BlockNumber, Hash, Signature, TaskId,
-		market::{Audits, AuthorRandomness, Bonds, FeeSplit, Registry, Shares},
+		market::{Audits, Bonds, FeeSplit, Registry, Shares},
+		randomness::AuthorRandomness,
 		request::{Assurance, Receipt, SamplingParams},
 	};
 	use sp_runtime::{Perbill, SaturatedConversion};

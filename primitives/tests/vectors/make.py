@@ -193,6 +193,12 @@ def draw_outputs():
     return vector([u32(100 + n) + option(output) for n, output in enumerate(vrf)])
 
 
+def ticket_outputs():
+    """Of eight blocks: the slots of two in between had no output."""
+    blocks = [n for n in range(10) if n not in (1, 6)]
+    return vector([u32(100 + n) + counted(9 + n) for n in blocks])
+
+
 FINGERPRINT = b"infergrid/fingerprint/v1" + counted(11) + u64(9)
 # The domain is a byte string here, so its length goes before it.
 DRAW_DOMAIN = bytes_(b"infergrid/draw/v1")
@@ -220,6 +226,8 @@ def payloads():
         "trace": root,
         "trace: no chunks": empty_root,
         "assign": payload("assign", counted(17) + u64(42)),
+        "ticket": payload("ticket", ticket_outputs()),
+        "anchor": payload("anchor", counted(17) + u64(42)),
         "draw: outputs": payload("draw", draw_outputs()),
         "committee": payload("committee", counted(11) + u64(9) + u8(1)),
         "select": payload("select", counted(11) + u64(9)),
