@@ -5,8 +5,8 @@
 //! can still be slashed; a test of this crate holds them against each other.
 
 use crate::{
-	AIT, AccountId, Audits, Babe, Balance, Balances, BlockNumber, Models, Rewards, RoleStaking,
-	Runtime, RuntimeHoldReason, Session, Tasks,
+	AIT, AccountId, Audits, Babe, Balance, Balances, BlockNumber, Models, Randomness, Rewards,
+	RoleStaking, Runtime, RuntimeHoldReason, Session, Tasks,
 	consensus::MAX_AUTHORITIES,
 	constants::{DAYS, HOURS, MILLISECS_PER_BLOCK, MINUTES, deposit, slow_or_fast},
 	economics::TreasuryAccount,
@@ -104,7 +104,9 @@ impl pallet_tasks::Config for Runtime {
 	type Registry = Models;
 	type FeeSplit = Rewards;
 	type Audits = Audits;
-	type Randomness = ParentVrf;
+	type Randomness = Randomness;
+	type DrawSkip = ConstU32<1>;
+	type DrawOutputs = ConstU8<2>;
 	type MinFee = ConstU128<{ AIT / 1_000_000 }>;
 	type MinPatience = ConstU32<5>;
 	type MaxPatience = MaxPatience;
@@ -138,11 +140,10 @@ impl pallet_audits::Config for Runtime {
 	type Bonds = RoleStaking;
 	type Registry = Models;
 	type Escrow = Tasks;
-	type Randomness = ParentVrf;
+	type Randomness = Randomness;
 	type AdminOrigin = EnsureRoot<AccountId>;
 	type DrawSkip = ConstU32<1>;
-	type DrawBlocks = ConstU32<8>;
-	type RandomnessDepth = ConstU32<256>;
+	type DrawOutputs = ConstU8<8>;
 	type Seats = ConstU32<3>;
 	type MinCondemners = ConstU32<2>;
 	type BaseCommitBlocks = BaseCommitBlocks;

@@ -63,6 +63,9 @@ pub type Ejected = StorageMap<MockMarket, Twox64Concat, (AccountId, Role), ()>;
 pub type SplitFails = StorageValue<MockMarket, bool, ValueQuery>;
 #[storage_alias]
 pub type NoVrf = StorageValue<MockMarket, bool, ValueQuery>;
+/// Tells chains apart whose blocks from here on have other authors.
+#[storage_alias]
+pub type Authors = StorageValue<MockMarket, u32, ValueQuery>;
 
 /// Where the treasury's share of a fee goes.
 pub const TREASURY: AccountId = AccountId::new([0x77; 32]);
@@ -320,6 +323,6 @@ where
 impl<T: frame_system::Config, C> AuthorRandomness for Market<T, C> {
 	fn parent() -> Option<Hash> {
 		let block: u32 = frame_system::Pallet::<T>::block_number().saturated_into();
-		(!NoVrf::get()).then(|| blake2_256(&("vrf", block).encode()))
+		(!NoVrf::get()).then(|| blake2_256(&("vrf", block, Authors::get()).encode()))
 	}
 }

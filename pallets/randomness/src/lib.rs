@@ -54,8 +54,9 @@
 //!
 //! ## Low level
 //!
-//! - The runtime names this pallet before those that redeem: [`Hooks::on_initialize`] notes the parent's
-//!   output first, and a ticket is ready in the block after its last output.
+//! - The runtime gives this pallet a lower index than those that redeem: blocks begin in the order of the
+//!   indices, so that [`Hooks::on_initialize`] notes the parent's output first, and a ticket is ready in the
+//!   block after its last output.
 //! - [`Config::Depth`] outputs are kept, so that none younger than that many blocks is forgotten.
 //!
 //! [`Hooks::on_initialize`]: polkadot_sdk::frame_support::traits::Hooks::on_initialize
