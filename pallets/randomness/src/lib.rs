@@ -10,8 +10,8 @@
 //!
 //! ## Overview
 //!
-//! The VRF (verifiable random function) of a block's author gives one output for a slot, which the author
-//! cannot choose and everybody can check. A **ticket** names outputs that do not exist yet; when they are
+//! The VRF (verifiable random function) of a block's author gives one output for a slot, whether it has the
+//! slot as primary or as secondary author; it cannot choose it, and everybody can check it. A **ticket** names outputs that do not exist yet; when they are
 //! there, it is worth their hash. It is plain data, and the pallet keeps none: who took it redeems it when
 //! it likes, and gets the same hash however late.
 //!
