@@ -19,6 +19,7 @@ pub mod fingerprint;
 pub mod hashing;
 pub mod market;
 pub mod model;
+pub mod randomness;
 pub mod request;
 pub mod sampler;
 pub mod toploc;

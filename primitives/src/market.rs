@@ -219,11 +219,5 @@ pub trait FeeSplit<AccountId, Reason> {
 	) -> Result<Shares, Self::Error>;
 }
 
-/// VRF outputs of block authors.
-pub trait AuthorRandomness {
-	/// The output of the parent block's author.
-	fn parent() -> Option<Hash>;
-}
-
 /// A window of blocks.
 pub type Blocks = BlockNumber;

@@ -197,8 +197,8 @@ pub fn commit_inline(text: &[u8]) -> PromptCommitment {
 	}
 }
 
-/// The seed of a request's sampler, fixed before generation. `anchor` is the hash of the block that
-/// assigned the task.
+/// The seed of a request's sampler, fixed before generation. `anchor` is what nobody could choose: see
+/// [`task_anchor`](crate::randomness::task_anchor).
 pub fn sampler_seed(genesis: &Hash, request_id: &Hash, anchor: &Hash, profile: &Hash) -> Hash {
 	domain_hash("seed", genesis, &(request_id, anchor, profile))
 }
@@ -310,8 +310,10 @@ pub struct Opening {
 	TypeInfo,
 )]
 pub struct Window {
-	/// The block that assigned the task; its hash is the anchor of the seed.
+	/// The block that assigned the task.
 	pub assigned_at: BlockNumber,
+	/// The anchor of the sampler's seed.
+	pub anchor: Hash,
 	/// The last block that accepts the result.
 	pub due: BlockNumber,
 }

@@ -14,6 +14,7 @@ use infergrid_primitives::{
 	hashing::blake2_256,
 	market::Price,
 	model::{Arithmetic, Manifest, ManifestFile, Profile, ProofParams},
+	randomness::{Output, Ticket, task_anchor},
 	request::{
 		Assurance, Finish, Payment, PromptCommitment, Receipt, Request, SamplingParams,
 		commit_inline, commit_tokens, delivery_payload, opening_payload, pairing_payload,
@@ -235,6 +236,20 @@ fn commitments_and_seeds() {
 		"vote",
 		vote.commitment(&genesis, 9, &counted(15), &counted(16)),
 	);
+}
+
+#[test]
+fn tickets_and_anchors() {
+	let genesis = counted(GENESIS);
+	let outputs: Vec<Output> = (0..10)
+		.filter(|n| ![1, 6].contains(n))
+		.map(|n| Output {
+			block: 100 + u32::from(n),
+			vrf: counted(9 + n),
+		})
+		.collect();
+	hashes("ticket", Ticket::hash(&genesis, &outputs));
+	hashes("anchor", task_anchor(&genesis, &counted(17), 42));
 }
 
 #[test]

@@ -229,7 +229,7 @@ proptest! {
 		exact(&Shares { miner: money[0], creator: money[1], treasury: money[2] });
 		exact(&Price { input: money[0], output: money[1] });
 		exact(&Work { task, profile: hash, miner: hash, payer: hash, fee: money[2], tokens, always });
-		exact(&Window { assigned_at: tokens, due: tokens });
+		exact(&Window { assigned_at: tokens, anchor: hash, due: tokens });
 		exact(&Role::Verifier);
 	}
 

@@ -23,6 +23,7 @@ define_benchmarks!(
 	[pallet_multisig, Multisig]
 	[pallet_preimage, Preimage]
 	[pallet_proxy, Proxy]
+	[pallet_randomness, Randomness]
 	[pallet_rewards, Rewards]
 	[pallet_role_staking, RoleStaking]
 	[pallet_scheduler, Scheduler]

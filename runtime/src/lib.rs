@@ -160,7 +160,10 @@ mod runtime {
 	#[runtime::pallet_index(14)]
 	pub type Session = pallet_session;
 
-	// The market.
+	// The market. Blocks begin in the order of the indices: the randomness notes the last output before
+	// the others redeem tickets for it.
+	#[runtime::pallet_index(19)]
+	pub type Randomness = pallet_randomness;
 	#[runtime::pallet_index(20)]
 	pub type Models = pallet_models;
 	#[runtime::pallet_index(21)]

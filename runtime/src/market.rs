@@ -5,8 +5,8 @@
 //! can still be slashed; a test of this crate holds them against each other.
 
 use crate::{
-	AIT, AccountId, Audits, Babe, Balance, Balances, BlockNumber, Models, Rewards, RoleStaking,
-	Runtime, RuntimeHoldReason, Session, Tasks,
+	AIT, AccountId, Audits, Babe, Balance, Balances, BlockNumber, Models, Randomness, Rewards,
+	RoleStaking, Runtime, RuntimeHoldReason, Session, Tasks,
 	consensus::{MAX_AUTHORITIES, REPORTABLE_SESSIONS},
 	constants::{DAYS, HOURS, MILLISECS_PER_BLOCK, MINUTES, deposit, slow_or_fast},
 	economics::TreasuryAccount,
@@ -16,7 +16,7 @@ use frame_support::{
 	traits::{ConstU8, ConstU32, ConstU128, LinearStoragePrice, fungible::HoldConsideration},
 };
 use frame_system::EnsureRoot;
-use infergrid_primitives::{Hash, market::AuthorRandomness};
+use infergrid_primitives::{Hash, randomness::AuthorRandomness};
 use polkadot_sdk::*;
 use sp_runtime::{Perbill, Percent};
 
@@ -95,6 +95,12 @@ impl AuthorRandomness for ParentVrf {
 	}
 }
 
+impl pallet_randomness::Config for Runtime {
+	type Source = ParentVrf;
+	type Depth = ConstU32<DAYS>;
+	type WeightInfo = pallet_randomness::weights::SubstrateWeight<Runtime>;
+}
+
 parameter_types! {
 	pub const MaxPatience: BlockNumber = slow_or_fast(2 * HOURS, 20 * MINUTES);
 	/// A minute at least: the assignment is final after a few blocks, then come the prompt's way to
@@ -114,7 +120,9 @@ impl pallet_tasks::Config for Runtime {
 	type Registry = Models;
 	type FeeSplit = Rewards;
 	type Audits = Audits;
-	type Randomness = ParentVrf;
+	type Randomness = Randomness;
+	type DrawSkip = ConstU32<1>;
+	type DrawOutputs = ConstU8<2>;
 	type MinFee = ConstU128<{ AIT / 1_000_000 }>;
 	type MinPatience = ConstU32<5>;
 	type MaxPatience = MaxPatience;
@@ -147,11 +155,10 @@ impl pallet_audits::Config for Runtime {
 	type Bonds = RoleStaking;
 	type Registry = Models;
 	type Escrow = Tasks;
-	type Randomness = ParentVrf;
+	type Randomness = Randomness;
 	type AdminOrigin = EnsureRoot<AccountId>;
 	type DrawSkip = ConstU32<1>;
-	type DrawBlocks = ConstU32<8>;
-	type RandomnessDepth = ConstU32<256>;
+	type DrawOutputs = ConstU8<8>;
 	type Seats = ConstU32<3>;
 	type MinCondemners = ConstU32<2>;
 	type BaseCommitBlocks = BaseCommitBlocks;

@@ -146,8 +146,13 @@ fn status(chain: &mut Chain, task: u64) -> TaskStatus<infergrid_runtime::Account
 		.status
 }
 
+/// Blocks from submitting a task to its assignment: the outputs of the second and the third one decide.
+const DRAW_DELAY: u32 = 4;
+
 /// Lets the assigned miner deliver; gives its name, the fee and the audit.
 fn deliver(chain: &mut Chain, task: u64) -> (&'static str, u128, u64) {
+	chain.blocks(DRAW_DELAY - 1);
+	assert_eq!(status(chain, task), TaskStatus::Queued);
 	chain.blocks(1);
 	let TaskStatus::Assigned { miner, price, .. } = status(chain, task) else {
 		panic!("the task is not assigned: {:?}", status(chain, task));
@@ -333,6 +338,27 @@ fn a_forger_loses_half_of_its_bond_and_the_payer_has_everything_back() {
 		let burnt = issuance - Balances::total_issuance();
 		assert!((0..3).contains(&(burnt - bond / 2 / 10 * 8)), "{burnt}");
 	});
+}
+
+#[test]
+fn no_author_chooses_miner_or_anchor_by_what_it_puts_into_a_block() {
+	let assigned = |content: bool| {
+		let (mut chain, profile) = market();
+		let task = submit(&mut chain, profile);
+		for n in 0..DRAW_DELAY as u8 {
+			let remark = frame_system::Call::remark { remark: vec![n] };
+			let extrinsic = content.then(|| chain.sign(CREATOR, remark, 0));
+			chain.block(extrinsic.into_iter().collect());
+		}
+		let TaskStatus::Assigned { miner, window, .. } = status(&mut chain, task) else {
+			panic!("not assigned: {:?}", status(&mut chain, task));
+		};
+		let parent = chain.query(frame_system::Pallet::<Runtime>::parent_hash);
+		(miner, window.anchor, parent)
+	};
+	let (empty, full) = (assigned(false), assigned(true));
+	assert_ne!(empty.2, full.2, "the blocks differ");
+	assert_eq!((empty.0, empty.1), (full.0, full.1));
 }
 
 #[test]

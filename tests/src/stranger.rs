@@ -157,11 +157,10 @@ impl Hand {
 		};
 		let genesis = self.chain.genesis();
 		let request_id = task.request.id(&genesis);
-		let anchor = self.chain.block(window.assigned_at).await?.hash;
 		let order = Order {
 			prompt: self.forge.engine().checkpoint().encode_inline(&text)?,
 			params: task.request.params.clone(),
-			seed: sampler_seed(&genesis, &request_id, &anchor, &task.request.profile),
+			seed: sampler_seed(&genesis, &request_id, &window.anchor, &task.request.profile),
 			proof: self.profile.proof,
 			context: self.profile.context,
 		};

@@ -8,6 +8,7 @@ use infergrid_primitives::{
 	AuditId, BlockNumber, Hash,
 	audit::{FINGERPRINT_LEN, Measures, Verdict, Vote},
 	market::{Audits as AuditsTrait, Registry, Work},
+	randomness::Ticket,
 };
 use polkadot_sdk::{
 	frame_benchmarking,
@@ -27,6 +28,8 @@ pub trait BenchmarkHelper<AccountId> {
 	fn work(verifiers: u32) -> Work<AccountId>;
 	/// The account of a worker key that is paired with `operator`.
 	fn worker_of(operator: &AccountId) -> AccountId;
+	/// Lets all outputs of `ticket` be there.
+	fn complete(ticket: &Ticket);
 }
 
 const SALT: Hash = [1; 32];
@@ -98,9 +101,16 @@ fn stored<T: Config>(id: AuditId) -> Result<AuditOf<T>, BenchmarkError> {
 	Audits::<T>::get(id).ok_or(BenchmarkError::Stop("audit is stored"))
 }
 
-fn keep_outputs<T: Config>() {
-	for block in 1..=T::RandomnessDepth::get() {
-		AuditsPallet::<T>::note_parent_output(block);
+/// Makes the draw of a scheduled audit possible, and gives its block.
+fn ready<T: Config>(id: AuditId) -> Result<BlockNumber, BenchmarkError> {
+	match stored::<T>(id)?.phase {
+		Phase::Scheduled {
+			ticket, draw_at, ..
+		} => {
+			T::BenchmarkHelper::complete(&ticket);
+			Ok(draw_at)
+		}
+		_ => Err(BenchmarkError::Stop("the audit is scheduled")),
 	}
 }
 
@@ -167,15 +177,6 @@ mod benches {
 	}
 
 	#[benchmark]
-	fn on_initialize() {
-		#[block]
-		{
-			AuditsPallet::<T>::note_parent_output(9);
-		}
-		assert!(Outputs::<T>::iter().next().is_some());
-	}
-
-	#[benchmark]
 	fn service_page() {
 		let now = AuditsPallet::<T>::now();
 		for id in 0..AGENDA_PAGE {
@@ -198,16 +199,12 @@ mod benches {
 	#[benchmark]
 	fn service_idle() -> Result<(), BenchmarkError> {
 		let id = audit::<T>(0)?;
-		keep_outputs::<T>();
 		let mut sampled = stored::<T>(id)?;
 		sampled.work.always = false;
 		Probation::<T>::insert(&sampled.work.miner, T::ProbationPasses::get());
 		Audits::<T>::insert(id, sampled);
 		AuditRate::<T>::put(Perbill::zero());
-		let now = AuditsPallet::<T>::now()
-			.saturating_add(T::DrawSkip::get())
-			.saturating_add(T::DrawBlocks::get())
-			.saturating_add(1);
+		let now = ready::<T>(id)?;
 
 		#[block]
 		{
@@ -220,11 +217,7 @@ mod benches {
 	#[benchmark]
 	fn service_draw(c: Linear<3, 64>) -> Result<(), BenchmarkError> {
 		let id = audit::<T>(c.min(T::Registry::max_candidates()))?;
-		keep_outputs::<T>();
-		let now = AuditsPallet::<T>::now()
-			.saturating_add(T::DrawSkip::get())
-			.saturating_add(T::DrawBlocks::get())
-			.saturating_add(1);
+		let now = ready::<T>(id)?;
 
 		#[block]
 		{

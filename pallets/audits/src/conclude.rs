@@ -75,6 +75,8 @@ impl<T: Config> Pallet<T> {
 		T::WeightInfo::service_tally().saturating_add(T::WeightInfo::service_settle())
 	}
 
+	/// Waits for outputs that nobody knows when the round's last vote is revealed, for the next
+	/// committee, unless that was the last one.
 	fn next_round(
 		now: BlockNumber,
 		id: AuditId,
@@ -90,11 +92,13 @@ impl<T: Config> Pallet<T> {
 			Votes::<T>::remove(id, member);
 		}
 		let round = round.saturating_add(1);
-		Self::deposit_event(Event::AuditRedrawn { audit: id, round });
-		// The latest outputs: nobody could know this committee when the first one was drawn. They
-		// are always kept; a chain too young to have them falls back on the round's number.
-		let r = Self::outputs_hash(now.saturating_sub(T::DrawBlocks::get())).unwrap_or_default();
-		Self::seat(now, id, audit, &r, round)
+		let draw_at = Self::await_draw(now, id, audit.work, audit.included_at, round);
+		Self::deposit_event(Event::AuditRedrawn {
+			audit: id,
+			round,
+			draw_at,
+		});
+		Weight::zero()
 	}
 
 	/// Ends the audit: the work is paid, or its payer refunded.

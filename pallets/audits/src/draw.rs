@@ -5,11 +5,9 @@ use infergrid_primitives::{
 	AuditId, BlockNumber, Hash,
 	audit::Verdict,
 	market::{Audits as AuditsTrait, Registry, Work},
+	randomness::{Redeemed, Ticket, Tickets, ticket_delay},
 };
-use polkadot_sdk::{
-	frame_support::{BoundedVec, traits::Get, weights::Weight},
-	sp_runtime::traits::One,
-};
+use polkadot_sdk::frame_support::{BoundedVec, traits::Get, weights::Weight};
 
 impl<T: Config> AuditsTrait<AccountIdOf<T>> for Pallet<T> {
 	fn submit(work: Work<AccountIdOf<T>>) -> Result<AuditId, codec::Error> {
@@ -17,19 +15,9 @@ impl<T: Config> AuditsTrait<AccountIdOf<T>> for Pallet<T> {
 		let id = NextAudit::<T>::get();
 		let next = id.checked_add(1).ok_or("audit identifiers are used up")?;
 		NextAudit::<T>::put(next);
-		let draw_at = Self::draw_block(now);
 		let task = work.task;
-		let phase = Phase::Scheduled { draw_at };
 		Openable::<T>::insert(&work.miner, id, ());
-		Audits::<T>::insert(
-			id,
-			Audit {
-				work,
-				included_at: now,
-				phase,
-			},
-		);
-		Self::schedule(id, draw_at);
+		let draw_at = Self::await_draw(now, id, work, now, 0);
 		Self::deposit_event(Event::AuditScheduled {
 			audit: id,
 			task,
@@ -40,39 +28,64 @@ impl<T: Config> AuditsTrait<AccountIdOf<T>> for Pallet<T> {
 }
 
 impl<T: Config> Pallet<T> {
-	/// The first block that knows all outputs for work included in `block`.
-	fn draw_block(block: BlockNumber) -> BlockNumber {
-		Self::first_output(block).saturating_add(T::DrawBlocks::get())
+	/// Takes a ticket for the draw of `round`, and gives the block in which it can be redeemed.
+	pub(crate) fn await_draw(
+		now: BlockNumber,
+		id: AuditId,
+		work: Work<AccountIdOf<T>>,
+		included_at: BlockNumber,
+		round: u8,
+	) -> BlockNumber {
+		let (skip, outputs) = (T::DrawSkip::get(), T::DrawOutputs::get());
+		let ticket = T::Randomness::take(skip, outputs);
+		let draw_at = now.saturating_add(ticket_delay(skip, outputs));
+		let phase = Phase::Scheduled {
+			round,
+			ticket,
+			draw_at,
+		};
+		let audit = Audit {
+			work,
+			included_at,
+			phase,
+		};
+		Audits::<T>::insert(id, audit);
+		Self::schedule(id, draw_at);
+		draw_at
 	}
 
-	/// The first block whose author takes part in the draw for work included in `block`.
-	fn first_output(block: BlockNumber) -> BlockNumber {
-		block
-			.saturating_add(T::DrawSkip::get())
-			.saturating_add(BlockNumber::one())
-	}
-
-	pub(crate) fn draw(now: BlockNumber, id: AuditId, mut audit: AuditOf<T>) -> Weight {
-		let first = match audit.phase {
-			Phase::Scheduled { draw_at } => draw_at.saturating_sub(T::DrawBlocks::get()),
-			_ => Self::first_output(audit.included_at),
+	/// Decides whether the work is audited, in the first round, and by whom, in each.
+	pub(crate) fn draw(
+		now: BlockNumber,
+		id: AuditId,
+		mut audit: AuditOf<T>,
+		round: u8,
+		ticket: Ticket,
+	) -> Weight {
+		let r = match T::Randomness::redeem(&ticket) {
+			Redeemed::Ready(r) => r,
+			Redeemed::Pending(draw_at) => {
+				audit.phase = Phase::Scheduled {
+					round,
+					ticket,
+					draw_at,
+				};
+				Audits::<T>::insert(id, audit);
+				Self::schedule(id, draw_at);
+				return T::WeightInfo::service_idle();
+			}
+			Redeemed::Forgotten => {
+				let draw_at = Self::await_draw(now, id, audit.work, audit.included_at, round);
+				Self::deposit_event(Event::AuditPostponed {
+					audit: id,
+					round,
+					draw_at,
+				});
+				return T::WeightInfo::service_idle();
+			}
 		};
-		let Some(r) = Self::outputs_hash(first) else {
-			let draw_at = Self::draw_block(now);
-			let task = audit.work.task;
-			audit.phase = Phase::Scheduled { draw_at };
-			Audits::<T>::insert(id, audit);
-			Self::schedule(id, draw_at);
-			Self::deposit_event(Event::AuditScheduled {
-				audit: id,
-				task,
-				draw_at,
-			});
-			return T::WeightInfo::service_idle();
-		};
-		let on_probation = Probation::<T>::get(&audit.work.miner) < T::ProbationPasses::get();
-		if on_probation || audit.work.always || Self::is_picked(&r, id) {
-			return Self::seat(now, id, audit, &r, 0);
+		if round > 0 || Self::is_audited(&r, id, &audit.work) {
+			return Self::seat(now, id, audit, &r, round);
 		}
 		let until = now.saturating_add(T::EscrowBlocks::get());
 		let task = audit.work.task;
@@ -88,15 +101,14 @@ impl<T: Config> Pallet<T> {
 		T::WeightInfo::service_idle()
 	}
 
+	fn is_audited(r: &Hash, id: AuditId, work: &Work<AccountIdOf<T>>) -> bool {
+		let on_probation = Probation::<T>::get(&work.miner) < T::ProbationPasses::get();
+		on_probation || work.always || Self::is_picked(r, id)
+	}
+
 	/// Draws the committee of `round` and opens its window for commitments; pays the work if nobody
 	/// stands for the profile.
-	pub(crate) fn seat(
-		now: BlockNumber,
-		id: AuditId,
-		mut audit: AuditOf<T>,
-		r: &Hash,
-		round: u8,
-	) -> Weight {
+	fn seat(now: BlockNumber, id: AuditId, mut audit: AuditOf<T>, r: &Hash, round: u8) -> Weight {
 		let randomness = Self::round_randomness(r, id, round);
 		let work = &audit.work;
 		let excluded = [work.miner.clone(), work.payer.clone()];

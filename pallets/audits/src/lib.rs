@@ -13,20 +13,22 @@
 //! ```text
 //!                   not drawn
 //!  Scheduled ──────────────────► Escrowed ─────────────────────────────► Concluded
-//!      │ drawn                                                          ▲
-//!      ▼                all committed,            all revealed, or      │
-//!  Committing ────────► or time is up ► Revealing ► time is up ► tally ─┤
-//!      ▲                                                           │    │ no verdict after
-//!      └───────────────────────── no verdict ──────────────────────┘    │ the last round
+//!      │ ▲ │ drawn                                                      ▲
+//!      │ │ ▼            all committed,            all revealed, or      │
+//!      │ │ Committing ► or time is up ► Revealing ► time is up ► tally ─┤
+//!      │ │                                                         │    │ no verdict after
+//!      │ └─────────────────────── no verdict ──────────────────────┘    │ the last round
+//!      └────────────────────────────────────────────────────────────────┘ nobody stands
 //! ```
 //!
-//! 1. **Draw.** For a receipt in block n, `R` is the hash of the VRF outputs of the authors of blocks
-//!    n+2 to n+9 ([`Config::DrawSkip`], [`Config::DrawBlocks`]), known in block n+10. Work is audited
-//!    while its miner is on probation, when the payer asked for it, or when `R` picks it with the
-//!    chance [`AuditRate`]. Work that is not drawn waits [`Config::EscrowBlocks`] in escrow.
+//! 1. **Draw.** A receipt in block n takes a ticket for the VRF outputs of the authors of blocks n+2 to
+//!    n+9 ([`Config::DrawSkip`], [`Config::DrawOutputs`]); `R`, their hash, is known in block n+10. Work
+//!    is audited while its miner is on probation, when the payer asked for it, or when `R` picks it with
+//!    the chance [`AuditRate`]. Work that is not drawn waits [`Config::EscrowBlocks`] in escrow.
 //! 2. **Committee.** [`Config::Seats`] operators that stand for the profile, by bond, from
-//!    `H(R ‖ audit ‖ round)`; never the miner's or the payer's. A later round draws afresh, `R` being
-//!    the hash of the latest outputs. Where nobody stands, the work is paid.
+//!    `H(R ‖ audit ‖ round)`; never the miner's or the payer's. A round that ends without a verdict takes
+//!    a new ticket, for outputs that nobody knows when its last vote is revealed. Where nobody stands,
+//!    the work is paid.
 //! 3. **Vote.** Members commit, then reveal. The window for commitments grows with the tokens to
 //!    re-check; reveals open as soon as everybody committed.
 //! 4. **Tally.** See [`tally`]. More than half of the committee decides; condemning takes
@@ -45,8 +47,8 @@
 //! - Phases end in the per-block service of an [agenda](infergrid_agenda), within
 //!   [`Config::ServiceShare`] of a block: late audits wait and come first in the next block. A call
 //!   that ends a phase early leaves the old entry on the agenda, where it finds nothing to do.
-//! - Should a draw come so late that the outputs it needs are forgotten, it is dated anew, as if the
-//!   receipt had come in now.
+//! - A draw that is served late draws the same: its ticket is worth the same hash. Should it come so late
+//!   that the outputs are forgotten, after a day, it takes a new ticket.
 //! - **Probation** counts audited outcomes only: passes in a row, reset by a condemnation.
 //!
 //! ## Where more goes
@@ -106,7 +108,8 @@ pub mod pallet {
 	use infergrid_primitives::{
 		AccountBytes, AuditId, Balance, BlockNumber, Hash, TaskId,
 		audit::{Verdict, Vote},
-		market::{AuthorRandomness, Bonds, Escrow, Registry},
+		market::{Bonds, Escrow, Registry},
+		randomness::Tickets,
 	};
 	use sp_runtime::{Perbill, SaturatedConversion};
 
@@ -135,24 +138,20 @@ pub mod pallet {
 		/// Pays the work or refunds the payer.
 		type Escrow: Escrow<Self::AccountId>;
 
-		/// VRF outputs of block authors.
-		type Randomness: AuthorRandomness;
+		/// Future outputs of block authors' VRFs.
+		type Randomness: Tickets;
 
 		/// Sets the audit rate.
 		type AdminOrigin: EnsureOrigin<Self::RuntimeOrigin>;
 
-		/// Blocks after a receipt's own whose authors do not take part in its draw; 1 leaves out the
-		/// next block alone.
+		/// Outputs after that of the block in which a receipt came, or a round ended, that have no part in
+		/// the draw; 1 leaves out the next block alone.
 		#[pallet::constant]
-		type DrawSkip: Get<BlockNumber>;
+		type DrawSkip: Get<u32>;
 
-		/// Blocks whose authors take part in a draw.
+		/// Outputs that have a part in a draw.
 		#[pallet::constant]
-		type DrawBlocks: Get<BlockNumber>;
-
-		/// VRF outputs kept, a multiple of what a draw needs, for draws that come late.
-		#[pallet::constant]
-		type RandomnessDepth: Get<u32>;
+		type DrawOutputs: Get<u8>;
 
 		/// Members of a committee, up to [`MAX_SEATS`].
 		#[pallet::constant]
@@ -291,10 +290,6 @@ pub mod pallet {
 	#[pallet::storage]
 	pub type AuditRate<T> = StorageValue<_, Perbill, ValueQuery>;
 
-	/// The latest VRF outputs, in a ring: block number modulo [`Config::RandomnessDepth`].
-	#[pallet::storage]
-	pub type Outputs<T> = StorageMap<_, Twox64Concat, u32, Output, OptionQuery>;
-
 	/// What falls due in a block, in pages.
 	#[pallet::storage]
 	pub type Agenda<T> = StorageDoubleMap<
@@ -370,8 +365,19 @@ pub mod pallet {
 		},
 		/// Votes can be revealed.
 		RevealOpened { audit: AuditId },
-		/// A round gave no verdict; this is the number of the next one.
-		AuditRedrawn { audit: AuditId, round: u8 },
+		/// A round gave no verdict; the committee of the next one, `round`, is drawn in block `draw_at`.
+		AuditRedrawn {
+			audit: AuditId,
+			round: u8,
+			draw_at: BlockNumber,
+		},
+		/// The draw of a round came so late that its outputs were forgotten; it waits for new ones until
+		/// block `draw_at`.
+		AuditPostponed {
+			audit: AuditId,
+			round: u8,
+			draw_at: BlockNumber,
+		},
 		/// The audit is over. `Unproven` means paid without a finding.
 		AuditConcluded {
 			audit: AuditId,
@@ -421,9 +427,7 @@ pub mod pallet {
 	#[pallet::hooks]
 	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
 		fn on_initialize(now: BlockNumberFor<T>) -> Weight {
-			let now = now.saturated_into();
-			Self::note_parent_output(now);
-			Self::serve_agenda(now).saturating_add(T::WeightInfo::on_initialize())
+			Self::serve_agenda(now.saturated_into())
 		}
 
 		fn integrity_test() {

@@ -42,6 +42,8 @@ mod runtime {
 	#[runtime::pallet_index(1)]
 	pub type Balances = pallet_balances;
 	#[runtime::pallet_index(2)]
+	pub type Randomness = pallet_randomness;
+	#[runtime::pallet_index(3)]
 	pub type AuditsPallet = pallet_audits;
 }
 
@@ -60,6 +62,12 @@ impl pallet_balances::Config for Test {
 	type AccountStore = System;
 }
 
+impl pallet_randomness::Config for Test {
+	type Source = Market<Test, Balances>;
+	type Depth = ConstU32<DAY>;
+	type WeightInfo = ();
+}
+
 parameter_types! {
 	pub const ForgerySlash: Perbill = Perbill::from_percent(50);
 	pub const UnavailableSlash: Perbill = Perbill::from_percent(5);
@@ -70,6 +78,8 @@ parameter_types! {
 	pub storage ServiceShare: Perbill = Perbill::from_percent(25);
 }
 
+/// Blocks whose outputs are kept.
+pub(crate) const DAY: BlockNumber = 300;
 pub(crate) const DRAW_DELAY: BlockNumber = 10;
 pub(crate) const COMMIT_BLOCKS: BlockNumber = 6;
 pub(crate) const REVEAL_BLOCKS: BlockNumber = 4;
@@ -82,11 +92,10 @@ impl Config for Test {
 	type Bonds = Market<Test, Balances>;
 	type Registry = Market<Test, Balances>;
 	type Escrow = Outcomes;
-	type Randomness = Market<Test, Balances>;
+	type Randomness = Randomness;
 	type AdminOrigin = EnsureRoot<AccountId>;
 	type DrawSkip = ConstU32<1>;
-	type DrawBlocks = ConstU32<8>;
-	type RandomnessDepth = ConstU32<64>;
+	type DrawOutputs = ConstU8<8>;
 	type Seats = ConstU32<3>;
 	type MinCondemners = ConstU32<2>;
 	type BaseCommitBlocks = ConstU32<{ COMMIT_BLOCKS - 1 }>;
@@ -320,6 +329,9 @@ pub(crate) fn events() -> Vec<Event<Test>> {
 }
 
 #[cfg(feature = "runtime-benchmarks")]
+use infergrid_primitives::randomness::Ticket;
+
+#[cfg(feature = "runtime-benchmarks")]
 pub struct Stage;
 
 #[cfg(feature = "runtime-benchmarks")]
@@ -343,5 +355,9 @@ impl crate::BenchmarkHelper<AccountId> for Stage {
 	fn worker_of(operator: &AccountId) -> AccountId {
 		market::pair(operator, worker_of(operator));
 		worker_of(operator).into()
+	}
+
+	fn complete(ticket: &Ticket) {
+		Randomness::complete(ticket);
 	}
 }

@@ -1,7 +1,7 @@
 //! What is stored about an audit.
 
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
-use infergrid_primitives::{BlockNumber, Hash, audit::Verdict, market::Work};
+use infergrid_primitives::{BlockNumber, Hash, audit::Verdict, market::Work, randomness::Ticket};
 use polkadot_sdk::{
 	frame_support::{BoundedVec, traits::ConstU32},
 	frame_system,
@@ -30,8 +30,12 @@ pub struct Audit<AccountId> {
 /// How far an audit got. Every block named is the last one of its phase.
 #[derive(Clone, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
 pub enum Phase<AccountId> {
-	/// Whether and by whom it is audited is drawn in this block.
-	Scheduled { draw_at: BlockNumber },
+	/// By whom it is audited is drawn in block `draw_at`; in round 0 also whether it is.
+	Scheduled {
+		round: u8,
+		ticket: Ticket,
+		draw_at: BlockNumber,
+	},
 	/// The committee works and commits to its votes.
 	Committing {
 		round: u8,
@@ -74,15 +78,6 @@ pub enum FaultClass {
 	Lazy,
 	/// A verifier did not vote.
 	Silent,
-}
-
-/// What the author of a block gave as randomness.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode, MaxEncodedLen, TypeInfo)]
-pub struct Output {
-	/// The block.
-	pub block: BlockNumber,
-	/// Its author's VRF output; none from a slot without one.
-	pub vrf: Option<Hash>,
 }
 
 /// The account type of a runtime.

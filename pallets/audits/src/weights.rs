@@ -20,8 +20,6 @@ pub trait WeightInfo {
 	fn reveal_vote() -> Weight;
 	/// `set_audit_rate`.
 	fn set_audit_rate() -> Weight;
-	/// `on_initialize`.
-	fn on_initialize() -> Weight;
 	/// `service_page`.
 	fn service_page() -> Weight;
 	/// `service_idle`.
@@ -85,15 +83,6 @@ macro_rules! weights {
 				.saturating_add(<$db>::get().reads(1))
 				.saturating_add(<$db>::get().writes(1))
 		}
-		// Storage: `Babe::AuthorVrfRandomness` (r:1 w:0)
-		// Proof: `Babe::AuthorVrfRandomness` (`max_values`: Some(1), `max_size`: Some(33), added: 528, mode: `MaxEncodedLen`)
-		// Storage: `Audits::Outputs` (r:0 w:1)
-		// Proof: `Audits::Outputs` (`max_values`: None, `max_size`: Some(49), added: 2524, mode: `MaxEncodedLen`)
-		fn on_initialize() -> Weight {
-			Weight::from_parts(10_669_000, 1_518)
-				.saturating_add(<$db>::get().reads(1))
-				.saturating_add(<$db>::get().writes(1))
-		}
 		// Storage: `Audits::AgendaCursor` (r:1 w:1)
 		// Proof: `Audits::AgendaCursor` (`max_values`: Some(1), `max_size`: Some(8), added: 503, mode: `MaxEncodedLen`)
 		// Storage: `Audits::AgendaPages` (r:1 w:1)
@@ -107,8 +96,10 @@ macro_rules! weights {
 		}
 		// Storage: `Audits::Audits` (r:1 w:1)
 		// Proof: `Audits::Audits` (`max_values`: None, `max_size`: Some(408), added: 2883, mode: `MaxEncodedLen`)
-		// Storage: `Audits::Outputs` (r:8 w:0)
-		// Proof: `Audits::Outputs` (`max_values`: None, `max_size`: Some(49), added: 2524, mode: `MaxEncodedLen`)
+		// Storage: `Randomness::Noted` (r:1 w:0)
+		// Proof: `Randomness::Noted` (`max_values`: Some(1), `max_size`: Some(4), added: 499, mode: `MaxEncodedLen`)
+		// Storage: `Randomness::Outputs` (r:8 w:0)
+		// Proof: `Randomness::Outputs` (`max_values`: None, `max_size`: Some(48), added: 2523, mode: `MaxEncodedLen`)
 		// Storage: `System::BlockHash` (r:1 w:0)
 		// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 		// Storage: `Audits::Probation` (r:1 w:0)
@@ -120,14 +111,16 @@ macro_rules! weights {
 		// Storage: `Audits::Agenda` (r:0 w:1)
 		// Proof: `Audits::Agenda` (`max_values`: None, `max_size`: Some(281), added: 2756, mode: `MaxEncodedLen`)
 		fn service_idle() -> Weight {
-			Weight::from_parts(150_605_000, 21_182)
-				.saturating_add(<$db>::get().reads(13))
+			Weight::from_parts(154_000_000, 21_174)
+				.saturating_add(<$db>::get().reads(14))
 				.saturating_add(<$db>::get().writes(3))
 		}
 		// Storage: `Audits::Audits` (r:1 w:1)
 		// Proof: `Audits::Audits` (`max_values`: None, `max_size`: Some(408), added: 2883, mode: `MaxEncodedLen`)
-		// Storage: `Audits::Outputs` (r:8 w:0)
-		// Proof: `Audits::Outputs` (`max_values`: None, `max_size`: Some(49), added: 2524, mode: `MaxEncodedLen`)
+		// Storage: `Randomness::Noted` (r:1 w:0)
+		// Proof: `Randomness::Noted` (`max_values`: Some(1), `max_size`: Some(4), added: 499, mode: `MaxEncodedLen`)
+		// Storage: `Randomness::Outputs` (r:8 w:0)
+		// Proof: `Randomness::Outputs` (`max_values`: None, `max_size`: Some(48), added: 2523, mode: `MaxEncodedLen`)
 		// Storage: `System::BlockHash` (r:1 w:0)
 		// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 		// Storage: `Audits::Probation` (r:1 w:0)
@@ -145,10 +138,10 @@ macro_rules! weights {
 		// Storage: `Audits::Agenda` (r:0 w:1)
 		// Proof: `Audits::Agenda` (`max_values`: None, `max_size`: Some(281), added: 2756, mode: `MaxEncodedLen`)
 		fn service_draw(c: u32) -> Weight {
-			Weight::from_parts(206_220_662, 21_182)
+			Weight::from_parts(210_000_000, 21_174)
 				.saturating_add(Weight::from_parts(7_506_546, 0).saturating_mul(c.into()))
 				.saturating_add(Weight::from_parts(0, 3_209).saturating_mul(c.into()))
-				.saturating_add(<$db>::get().reads(15))
+				.saturating_add(<$db>::get().reads(16))
 				.saturating_add(<$db>::get().reads(1_u64.saturating_mul(c.into())))
 				.saturating_add(<$db>::get().writes(3))
 		}

@@ -13,10 +13,9 @@ use codec::{Decode, Encode};
 use infergrid_primitives::{
 	Balance, Hash, WorkerKey,
 	hashing::blake2_256,
-	market::{
-		Assignment, AuthorRandomness, Bonds, FeeSplit, Overexposed, Price, Registry, Role, Shares,
-	},
+	market::{Assignment, Bonds, FeeSplit, Overexposed, Price, Registry, Role, Shares},
 	model::{Arithmetic, Profile, ProofParams},
+	randomness::AuthorRandomness,
 };
 use polkadot_sdk::{
 	frame_support::{
@@ -66,6 +65,9 @@ pub type AtWork = StorageMap<MockMarket, Twox64Concat, (AccountId, Role), Balanc
 pub type SplitFails = StorageValue<MockMarket, bool, ValueQuery>;
 #[storage_alias]
 pub type NoVrf = StorageValue<MockMarket, bool, ValueQuery>;
+/// Tells chains apart whose blocks from here on have other authors.
+#[storage_alias]
+pub type Authors = StorageValue<MockMarket, u32, ValueQuery>;
 
 /// Where the treasury's share of a fee goes.
 pub const TREASURY: AccountId = AccountId::new([0x77; 32]);
@@ -356,6 +358,6 @@ where
 impl<T: frame_system::Config, C> AuthorRandomness for Market<T, C> {
 	fn parent() -> Option<Hash> {
 		let block: u32 = frame_system::Pallet::<T>::block_number().saturated_into();
-		(!NoVrf::get()).then(|| blake2_256(&("vrf", block).encode()))
+		(!NoVrf::get()).then(|| blake2_256(&("vrf", block, Authors::get()).encode()))
 	}
 }

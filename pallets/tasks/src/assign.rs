@@ -5,16 +5,14 @@ use infergrid_agenda::{Agenda as _, Costs};
 use infergrid_primitives::{
 	Balance, BlockNumber, Hash, TaskId,
 	hashing::domain_hash,
-	market::{Assignment, AuthorRandomness, Bonds, Price, Registry, Role},
+	market::{Assignment, Bonds, Price, Registry, Role},
 	model::Profile,
+	randomness::{Redeemed, Tickets, task_anchor, ticket_delay},
 	request::Window,
 };
-use polkadot_sdk::{
-	frame_support::{
-		traits::Get,
-		weights::{Weight, WeightMeter},
-	},
-	frame_system,
+use polkadot_sdk::frame_support::{
+	traits::Get,
+	weights::{Weight, WeightMeter},
 };
 
 impl<T: Config> Pallet<T> {
@@ -37,8 +35,13 @@ impl<T: Config> Pallet<T> {
 			"MinPatience exceeds MaxPatience"
 		);
 		assert!(
-			T::BaseWindow::get() < T::MaxPatience::get(),
-			"no patience can cover BaseWindow: raise MaxPatience"
+			T::DrawOutputs::get() > 0,
+			"a draw needs the output of a block"
+		);
+		let delay = ticket_delay(T::DrawSkip::get(), T::DrawOutputs::get());
+		assert!(
+			T::BaseWindow::get().saturating_add(delay) < T::MaxPatience::get(),
+			"no patience can cover the first draw and BaseWindow: raise MaxPatience"
 		);
 		assert!(
 			T::MillisecsPerBlock::get() > 0,
@@ -106,13 +109,25 @@ impl<T: Config> Pallet<T> {
 		if now > last_start {
 			return Self::give_up(id, task);
 		}
+		let r = match T::Randomness::redeem(&task.ticket) {
+			Redeemed::Ready(r) => r,
+			// Either costs less than what its weight is measured for.
+			Redeemed::Pending(at) => {
+				Self::schedule(Duty::Serve(id), at.min(last_start.saturating_add(1)));
+				return T::WeightInfo::service_refund();
+			}
+			Redeemed::Forgotten => {
+				Self::draw_again(now, id, task, 0, last_start);
+				return T::WeightInfo::service_refund();
+			}
+		};
 
-		let randomness = Self::draw_randomness(id);
+		let randomness = Self::draw_randomness(&r, id);
 		let mut excluded = Missed::<T>::get(id).into_inner();
 		let mut draws = 0;
 		while draws < MAX_DRAWS {
 			draws = draws.saturating_add(1);
-			let Some(Assignment { miner, price }) = T::Registry::assign(
+			let Some(drawn) = T::Registry::assign(
 				&task.request.profile,
 				&randomness,
 				n_prompt,
@@ -122,36 +137,52 @@ impl<T: Config> Pallet<T> {
 			) else {
 				break;
 			};
-			let worth = Self::worth(&task, &price, n_prompt);
-			if T::Bonds::reserve_exposure(&miner, Role::Miner, worth).is_ok() {
-				let window = task.expires_at.saturating_sub(last_start);
-				let due = now.saturating_add(window);
-				Self::hand_to(now, id, task, miner, price, due);
+			let worth = Self::worth(&task, &drawn.price, n_prompt);
+			if T::Bonds::reserve_exposure(&drawn.miner, Role::Miner, worth).is_ok() {
+				let window = Window {
+					assigned_at: now,
+					anchor: task_anchor(&Self::genesis_hash(), &r, id),
+					due: now.saturating_add(task.expires_at.saturating_sub(last_start)),
+				};
+				Self::hand_to(id, task, drawn, window);
 				return Self::draw_weight(draws);
 			}
-			T::Registry::release(&task.request.profile, &miner);
-			excluded.push(miner);
+			T::Registry::release(&task.request.profile, &drawn.miner);
+			excluded.push(drawn.miner);
 		}
 
 		let waited = now.saturating_sub(task.submitted_at);
-		let pause = (waited / 2).min(T::MaxRetryDelay::get()).max(1);
-		let next = now.saturating_add(pause).min(last_start.saturating_add(1));
-		Self::schedule(Duty::Serve(id), next);
+		let pause = (waited / 2).min(T::MaxRetryDelay::get());
+		Self::draw_again(now, id, task, pause, last_start);
 		Self::draw_weight(draws)
 	}
 
-	fn hand_to(
+	/// Takes the ticket of the next draw, `pause` blocks from now or as soon as a ticket allows. It is
+	/// for the outputs right before that draw: who knew them earlier could arrange the offers.
+	fn draw_again(
 		now: BlockNumber,
 		id: TaskId,
 		mut task: TaskOf<T>,
-		miner: AccountIdOf<T>,
-		price: Price,
-		due: BlockNumber,
+		pause: BlockNumber,
+		last_start: BlockNumber,
 	) {
-		let window = Window {
-			assigned_at: now,
-			due,
-		};
+		let outputs = T::DrawOutputs::get();
+		let skip = pause
+			.saturating_sub(ticket_delay(0, outputs))
+			.max(T::DrawSkip::get());
+		task.ticket = T::Randomness::take(skip, outputs);
+		Tasks::<T>::insert(id, task);
+		let at = now.saturating_add(ticket_delay(skip, outputs));
+		Self::schedule(Duty::Serve(id), at.min(last_start.saturating_add(1)));
+	}
+
+	fn hand_to(
+		id: TaskId,
+		mut task: TaskOf<T>,
+		Assignment { miner, price }: Assignment<AccountIdOf<T>>,
+		window: Window,
+	) {
+		let due = window.due;
 		task.status = TaskStatus::Assigned {
 			miner: miner.clone(),
 			price,
@@ -194,13 +225,13 @@ impl<T: Config> Pallet<T> {
 
 		let remembered = Missed::<T>::mutate(id, |missed| missed.try_push(miner)).is_ok();
 		let max_tokens = task.request.params.max_tokens;
-		let again = T::Registry::profile(&task.request.profile)
+		let delay = ticket_delay(T::DrawSkip::get(), T::DrawOutputs::get());
+		let last_start = T::Registry::profile(&task.request.profile)
 			.and_then(|profile| Self::last_start(&profile, &task, n_prompt, max_tokens))
-			.is_some_and(|last_start| now < last_start);
-		if remembered && again {
+			.filter(|last_start| remembered && now.saturating_add(delay) <= *last_start);
+		if let Some(last_start) = last_start {
 			task.status = TaskStatus::Queued;
-			Tasks::<T>::insert(id, task);
-			Self::schedule(Duty::Serve(id), now.saturating_add(1));
+			Self::draw_again(now, id, task, 0, last_start);
 			T::WeightInfo::service_miss()
 		} else {
 			Self::give_back(id, task, RefundReason::Expired);
@@ -252,13 +283,8 @@ impl<T: Config> Pallet<T> {
 			.min(task.request.max_fee)
 	}
 
-	/// The VRF output of the parent's author, bound to the task. Where the author gives none (a
-	/// chain without VRF slots), the parent's hash stands in.
-	pub(crate) fn draw_randomness(id: TaskId) -> Hash {
-		let parent = T::Randomness::parent().unwrap_or_else(|| {
-			let hash = frame_system::Pallet::<T>::parent_hash();
-			Hash::try_from(hash.as_ref()).unwrap_or_default()
-		});
-		domain_hash("assign", &Self::genesis_hash(), &(parent, id))
+	/// What a task's miner is drawn from, by the hash of its ticket.
+	pub(crate) fn draw_randomness(r: &Hash, id: TaskId) -> Hash {
+		domain_hash("assign", &Self::genesis_hash(), &(r, id))
 	}
 }

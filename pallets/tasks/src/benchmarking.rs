@@ -7,6 +7,7 @@ use infergrid_agenda::{Agenda as _, Costs, Cursor};
 use infergrid_primitives::{
 	AIT, Balance, BlockNumber, Hash, Signature, TaskId, WorkerKey,
 	market::{Price, Registry},
+	randomness::Ticket,
 	request::{Assurance, Finish, Receipt, SamplingParams},
 };
 use polkadot_sdk::{
@@ -29,6 +30,8 @@ pub trait BenchmarkHelper<AccountId> {
 	fn fund(who: &AccountId);
 	/// Lets `worker` work for `operator`.
 	fn pair(operator: &AccountId, worker: WorkerKey);
+	/// Lets all outputs of `ticket` be there.
+	fn complete(ticket: &Ticket);
 }
 
 const KEYS: KeyTypeId = KeyTypeId(*b"bnch");
@@ -60,8 +63,16 @@ fn payer<T: Config>() -> T::AccountId {
 	account("payer", 0, 0)
 }
 
+/// A task that can be drawn, among `miners` miners.
+fn waiting<T: Config>(miners: u32) -> Result<TaskId, BenchmarkError> {
+	let id = submit::<T>(payer::<T>(), T::BenchmarkHelper::market(miners))?;
+	let task = Tasks::<T>::get(id).ok_or(BenchmarkError::Stop("task is stored"))?;
+	T::BenchmarkHelper::complete(&task.ticket);
+	Ok(id)
+}
+
 fn assigned<T: Config>() -> Result<(TaskId, T::AccountId, Price, BlockNumber), BenchmarkError> {
-	let id = submit::<T>(payer::<T>(), T::BenchmarkHelper::market(1))?;
+	let id = waiting::<T>(1)?;
 	TasksPallet::<T>::serve_task(TasksPallet::<T>::now(), id);
 	match Tasks::<T>::get(id).map(|task| task.status) {
 		Some(TaskStatus::Assigned {
@@ -196,7 +207,7 @@ mod benches {
 	#[benchmark]
 	fn service_assign(c: Linear<1, 64>) -> Result<(), BenchmarkError> {
 		let miners = c.min(T::Registry::max_candidates());
-		let id = super::submit::<T>(payer::<T>(), T::BenchmarkHelper::market(miners))?;
+		let id = waiting::<T>(miners)?;
 		let now = TasksPallet::<T>::now();
 
 		#[block]

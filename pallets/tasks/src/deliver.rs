@@ -79,7 +79,7 @@ impl<T: Config> Pallet<T> {
 		task.status = TaskStatus::Delivered {
 			miner: miner.clone(),
 			fee,
-			assigned_at: window.assigned_at,
+			anchor: window.anchor,
 			audit,
 		};
 		Tasks::<T>::insert(id, task);

@@ -11,10 +11,9 @@
 //!
 //! A payer submits a prompt — public on chain, or committed to and sent to the miner alone — with
 //! the most it will pay, which is put on hold. In a later block the chain draws a miner among those
-//! that offer the profile; the hash of that block is the anchor of the sampler's seed. The miner's
-//! worker key hands in a signed receipt before the deadline, the surplus over the fee is released at
-//! once, and the receipt goes to audit. The audit settles the fee (miner, creator, treasury) or
-//! refunds the payer in full.
+//! that offer the profile. The miner's worker key hands in a signed receipt before the deadline, the
+//! surplus over the fee is released at once, and the receipt goes to audit. The audit settles the fee
+//! (miner, creator, treasury) or refunds the payer in full.
 //!
 //! ```text
 //!             draw                 receipt               audit passed
@@ -28,6 +27,11 @@
 //!
 //! ## Low level
 //!
+//! - **Randomness.** A task in block n takes a ticket for the VRF outputs of the authors of blocks n+2 and
+//!   n+3 ([`Config::DrawSkip`], [`Config::DrawOutputs`]), and is drawn in block n+4. From the ticket's hash
+//!   comes the draw, and the anchor of the sampler's seed, which is kept for whoever checks the answer: no
+//!   author chooses it with the content of a block. A draw after a miss, or after one that found nobody,
+//!   takes a new ticket: the outputs of the last one are known, and offers could be arranged to them.
 //! - **Time.** A miner's window is [`Config::BaseWindow`] plus the time that the profile's slowest
 //!   permitted decoder needs for prompt and answer. A task is assigned only while the whole window
 //!   fits before its expiry, so no miner is slashed for a payer's impatience; when it fits no longer,
@@ -39,7 +43,8 @@
 //!   ([`Bonds::reserve_exposure`]), which has room for so much only.
 //! - **Per-block service** walks an [agenda](infergrid_agenda) within [`Config::ServiceShare`] of a
 //!   block. Late entries wait and are served first in the next block. A queued task is tried again
-//!   after half of the time it has waited, at most [`Config::MaxRetryDelay`] blocks.
+//!   after half of the time it has waited, at most [`Config::MaxRetryDelay`] blocks, or as soon as a
+//!   ticket allows.
 //! - **Payment never gets stuck**: if the split of a fee fails, the task is put into [`Unpaid`] and
 //!   tried again.
 
@@ -90,7 +95,8 @@ pub mod pallet {
 	use infergrid_agenda::Cursor;
 	use infergrid_primitives::{
 		AccountBytes, AuditId, Balance, BlockNumber, Hash, Signature, TaskId,
-		market::{Audits, AuthorRandomness, Bonds, FeeSplit, Registry, Shares},
+		market::{Audits, Bonds, FeeSplit, Registry, Shares},
+		randomness::Tickets,
 		request::{Assurance, Receipt, SamplingParams},
 	};
 	use sp_runtime::{Perbill, SaturatedConversion};
@@ -128,8 +134,17 @@ pub mod pallet {
 		/// Takes results; decides whether they are paid.
 		type Audits: Audits<Self::AccountId>;
 
-		/// What assigns tasks at random.
-		type Randomness: AuthorRandomness;
+		/// Future outputs of block authors' VRFs, which assign tasks and anchor their seeds.
+		type Randomness: Tickets;
+
+		/// Outputs after that of the block in which a task came, or lost its miner, that have no part in
+		/// its draw; 1 leaves out the next block alone.
+		#[pallet::constant]
+		type DrawSkip: Get<u32>;
+
+		/// Outputs that have a part in a draw.
+		#[pallet::constant]
+		type DrawOutputs: Get<u8>;
 
 		/// The least `max_fee`, in plancks; above zero.
 		#[pallet::constant]
@@ -273,8 +288,8 @@ pub mod pallet {
 			request_id: Hash,
 			max_fee: Balance,
 		},
-		/// A miner was drawn. The hash of this block is the anchor of the seed; `due` is the last
-		/// block that takes the result.
+		/// A miner was drawn. `due` is the last block that takes the result; the anchor of the seed stands
+		/// in the task.
 		TaskAssigned {
 			task: TaskId,
 			miner: T::AccountId,

@@ -45,8 +45,10 @@ mod runtime {
 	#[runtime::pallet_index(1)]
 	pub type Balances = pallet_balances;
 	#[runtime::pallet_index(2)]
-	pub type TasksPallet = pallet_tasks;
+	pub type Randomness = pallet_randomness;
 	#[runtime::pallet_index(3)]
+	pub type TasksPallet = pallet_tasks;
+	#[runtime::pallet_index(4)]
 	pub type AuditsPallet = pallet_audits;
 }
 
@@ -66,6 +68,12 @@ impl pallet_balances::Config for Test {
 	type RuntimeHoldReason = RuntimeHoldReason;
 }
 
+impl pallet_randomness::Config for Test {
+	type Source = Market<Test, Balances>;
+	type Depth = ConstU32<1_000>;
+	type WeightInfo = ();
+}
+
 parameter_types! {
 	pub const MissSlash: Perbill = Perbill::from_perthousand(1);
 	pub storage ServiceShare: Perbill = Perbill::from_percent(25);
@@ -82,6 +90,8 @@ pub(crate) const MIN_FEE: Balance = AIT / 1_000;
 pub(crate) const HISTORY: BlockNumber = 200;
 pub(crate) const OVERHEAD: u32 = 64;
 pub(crate) const MAX_RETRY: BlockNumber = 8;
+/// Blocks from taking a ticket to the draw.
+pub(crate) const DRAW_DELAY: BlockNumber = 4;
 
 impl Config for Test {
 	type RuntimeHoldReason = RuntimeHoldReason;
@@ -90,7 +100,9 @@ impl Config for Test {
 	type Registry = Market<Test, Balances>;
 	type FeeSplit = Market<Test, Balances>;
 	type Audits = AuditsPallet;
-	type Randomness = Market<Test, Balances>;
+	type Randomness = Randomness;
+	type DrawSkip = ConstU32<1>;
+	type DrawOutputs = ConstU8<2>;
 	type MinFee = ConstU128<MIN_FEE>;
 	type MinPatience = ConstU32<5>;
 	type MaxPatience = ConstU32<1_000>;
@@ -111,11 +123,10 @@ impl pallet_audits::Config for Test {
 	type Bonds = Market<Test, Balances>;
 	type Registry = Market<Test, Balances>;
 	type Escrow = TasksPallet;
-	type Randomness = Market<Test, Balances>;
+	type Randomness = Randomness;
 	type AdminOrigin = EnsureRoot<AccountId>;
 	type DrawSkip = ConstU32<1>;
-	type DrawBlocks = ConstU32<8>;
-	type RandomnessDepth = ConstU32<64>;
+	type DrawOutputs = ConstU8<8>;
 	type Seats = ConstU32<3>;
 	type MinCondemners = ConstU32<2>;
 	type BaseCommitBlocks = ConstU32<5>;
@@ -302,7 +313,7 @@ pub(crate) fn submitted() -> TaskId {
 /// Submits the ordinary order and goes to the block that assigns it.
 pub(crate) fn assigned() -> (TaskId, AccountId) {
 	let task = submitted();
-	run_on(1);
+	run_on(DRAW_DELAY);
 	(task, miner_of(task))
 }
 
@@ -390,6 +401,9 @@ pub(crate) fn new_test_ext() -> sp_io::TestExternalities {
 }
 
 #[cfg(feature = "runtime-benchmarks")]
+use infergrid_primitives::randomness::Ticket;
+
+#[cfg(feature = "runtime-benchmarks")]
 pub struct Stage;
 
 #[cfg(feature = "runtime-benchmarks")]
@@ -422,6 +436,10 @@ impl crate::BenchmarkHelper<AccountId> for Stage {
 	fn pair(operator: &AccountId, worker: WorkerKey) {
 		market::pair(operator, worker);
 	}
+
+	fn complete(ticket: &Ticket) {
+		Randomness::complete(ticket);
+	}
 }
 
 #[cfg(feature = "runtime-benchmarks")]
@@ -431,6 +449,10 @@ impl pallet_audits::BenchmarkHelper<AccountId> for Stage {
 	}
 
 	fn worker_of(_: &AccountId) -> AccountId {
+		unimplemented!("the audits' benchmarks run with their own mock")
+	}
+
+	fn complete(_: &Ticket) {
 		unimplemented!("the audits' benchmarks run with their own mock")
 	}
 }

@@ -6,6 +6,7 @@ use infergrid_primitives::{
 	Balance, BlockNumber, Hash, TaskId,
 	market::Registry,
 	model::Profile,
+	randomness::{Tickets, ticket_delay},
 	request::{
 		Assurance, MAX_INLINE_PROMPT, Payment, PromptCommitment, Request, SamplingParams,
 		commit_inline,
@@ -73,8 +74,9 @@ impl<T: Config> Pallet<T> {
 			bounds.contains(&order.patience),
 			Error::<T>::PatienceOutOfRange
 		);
-		// The first draw is in the next block.
-		let needed = Self::window_blocks(&profile, tokens).saturating_add(1);
+		let (skip, outputs) = (T::DrawSkip::get(), T::DrawOutputs::get());
+		let delay = ticket_delay(skip, outputs);
+		let needed = Self::window_blocks(&profile, tokens).saturating_add(delay);
 		ensure!(order.patience >= needed, Error::<T>::PatienceTooShort);
 
 		T::Currency::hold(&HoldReason::Escrow.into(), &payer, order.max_fee)
@@ -107,10 +109,11 @@ impl<T: Config> Pallet<T> {
 			status,
 			submitted_at: now,
 			expires_at,
+			ticket: T::Randomness::take(skip, outputs),
 		};
 		Tasks::<T>::insert(id, task);
 		Ordered::<T>::insert(&payer, order.user_nonce, id);
-		Self::schedule(Duty::Serve(id), now);
+		Self::schedule(Duty::Serve(id), now.saturating_add(delay));
 		Self::deposit_event(Event::TaskSubmitted {
 			task: id,
 			payer,

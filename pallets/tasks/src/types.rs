@@ -4,6 +4,7 @@ use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use infergrid_primitives::{
 	AuditId, Balance, BlockNumber, Hash, TaskId,
 	market::{Price, Shares},
+	randomness::Ticket,
 	request::{MAX_INLINE_PROMPT, Request, Window},
 };
 use polkadot_sdk::{
@@ -47,6 +48,8 @@ pub struct Task<AccountId> {
 	pub submitted_at: BlockNumber,
 	/// The last block in which a result can arrive.
 	pub expires_at: BlockNumber,
+	/// For the outputs that assign it: a new one for each draw.
+	pub ticket: Ticket,
 }
 
 /// How far a task got.
@@ -60,7 +63,7 @@ pub enum TaskStatus<AccountId> {
 		miner: AccountId,
 		/// Its price when it was drawn.
 		price: Price,
-		/// From the assignment to the last block that takes the result.
+		/// From the assignment to the last block that takes the result, and the anchor.
 		window: Window,
 	},
 	/// The result is in; the fee stays on hold until the audit says where it goes.
@@ -69,8 +72,8 @@ pub enum TaskStatus<AccountId> {
 		miner: AccountId,
 		/// What it charges, in plancks.
 		fee: Balance,
-		/// The block whose hash is the anchor of the sampler's seed.
-		assigned_at: BlockNumber,
+		/// The anchor of the sampler's seed.
+		anchor: Hash,
 		/// The audit that decides.
 		audit: AuditId,
 	},

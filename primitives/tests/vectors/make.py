@@ -68,10 +68,6 @@ def vector(encoded):
     return compact(len(encoded)) + b"".join(encoded)
 
 
-def option(encoded):
-    return b"\0" if encoded is None else b"\1" + encoded
-
-
 def blake2_256(data):
     return hashlib.blake2b(data, digest_size=32).digest()
 
@@ -187,10 +183,10 @@ def trace():
     return leaves[2], inner, sealed, empty
 
 
-def draw_outputs():
-    """Of eight blocks; the authors of two had no VRF slot."""
-    vrf = [None if n in (1, 6) else counted(9 + n) for n in range(8)]
-    return vector([u32(100 + n) + option(output) for n, output in enumerate(vrf)])
+def ticket_outputs():
+    """Of eight blocks: the slots of two in between had no output."""
+    blocks = [n for n in range(10) if n not in (1, 6)]
+    return vector([u32(100 + n) + counted(9 + n) for n in blocks])
 
 
 FINGERPRINT = b"infergrid/fingerprint/v1" + counted(11) + u64(9)
@@ -220,7 +216,8 @@ def payloads():
         "trace": root,
         "trace: no chunks": empty_root,
         "assign": payload("assign", counted(17) + u64(42)),
-        "draw: outputs": payload("draw", draw_outputs()),
+        "ticket": payload("ticket", ticket_outputs()),
+        "anchor": payload("anchor", counted(17) + u64(42)),
         "committee": payload("committee", counted(11) + u64(9) + u8(1)),
         "select": payload("select", counted(11) + u64(9)),
         "model": b"infergrid/model/v1" + manifest(),

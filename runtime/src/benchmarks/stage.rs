@@ -6,7 +6,7 @@
 )]
 
 use crate::{
-	AIT, AccountId, Balance, Balances, Models, RoleStaking, Runtime, RuntimeHoldReason,
+	AIT, AccountId, Balance, Balances, Models, Randomness, RoleStaking, Runtime, RuntimeHoldReason,
 	RuntimeOrigin, Tasks,
 };
 use frame_benchmarking::account;
@@ -21,12 +21,12 @@ use infergrid_primitives::{
 	Hash, WorkerKey,
 	market::{Bonds, Price, Registry, Role, Work},
 	model::{Arithmetic, Profile, ProofParams},
+	randomness::Ticket,
 	request::{Assurance, SamplingParams},
 };
 use pallet_models::{ModelInfo, OfferTerms};
 use pallet_tasks::{TaskInput, TaskStatus};
 use polkadot_sdk::*;
-use sp_runtime::traits::Zero;
 
 /// Makes operators, models and work through the pallets' own calls.
 #[derive(Debug)]
@@ -149,6 +149,10 @@ impl pallet_tasks::BenchmarkHelper<AccountId> for Stage {
 	fn pair(operator: &AccountId, worker: WorkerKey) {
 		pair(operator, worker);
 	}
+
+	fn complete(ticket: &Ticket) {
+		Randomness::complete(ticket);
+	}
 }
 
 impl pallet_audits::BenchmarkHelper<AccountId> for Stage {
@@ -186,7 +190,7 @@ impl pallet_audits::BenchmarkHelper<AccountId> for Stage {
 				stored.status = TaskStatus::Delivered {
 					miner: miner.clone(),
 					fee,
-					assigned_at: Zero::zero(),
+					anchor: [5; 32],
 					audit: pallet_audits::NextAudit::<Runtime>::get(),
 				};
 			}
@@ -206,5 +210,9 @@ impl pallet_audits::BenchmarkHelper<AccountId> for Stage {
 		let worker = infergrid_primitives::hashing::blake2_256(operator.as_ref());
 		pair(operator, worker);
 		worker.into()
+	}
+
+	fn complete(ticket: &Ticket) {
+		Randomness::complete(ticket);
 	}
 }

@@ -312,6 +312,17 @@ events! {
 			audit: AuditId,
 			/// Counts draws, from 0.
 			round: u8,
+			/// The block of the draw.
+			draw_at: BlockNumber,
+		}
+		/// A draw came so late that its randomness was forgotten: it is dated anew.
+		AuditPostponed {
+			/// The audit.
+			audit: AuditId,
+			/// Counts draws, from 0.
+			round: u8,
+			/// The block of the draw.
+			draw_at: BlockNumber,
 		}
 		/// The audit is over.
 		AuditConcluded {

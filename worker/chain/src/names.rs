@@ -59,6 +59,8 @@ pub(crate) mod constant {
 	pub(crate) const MIN_PATIENCE: &str = "MinPatience";
 	pub(crate) const MAX_PATIENCE: &str = "MaxPatience";
 	pub(crate) const BASE_WINDOW: &str = "BaseWindow";
+	pub(crate) const DRAW_SKIP: &str = "DrawSkip";
+	pub(crate) const DRAW_OUTPUTS: &str = "DrawOutputs";
 	pub(crate) const BASE_COMMIT_BLOCKS: &str = "BaseCommitBlocks";
 	pub(crate) const REVEAL_BLOCKS: &str = "RevealBlocks";
 	pub(crate) const MAX_REDRAWS: &str = "MaxRedraws";

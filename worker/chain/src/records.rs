@@ -14,6 +14,7 @@ use infergrid_primitives::{
 	audit::Verdict,
 	market::{Price, Shares, Work},
 	model::Profile,
+	randomness::Ticket,
 	request::{Request, Window},
 };
 use subxt::{ext::scale_decode::DecodeAsType, utils::Static};
@@ -205,7 +206,7 @@ pub enum TaskStatus {
 		miner: AccountBytes,
 		/// Its price when it was assigned.
 		price: Price,
-		/// When it was assigned, and when the result is due.
+		/// When it was assigned, what its seed is anchored to, and when the result is due.
 		window: Window,
 	},
 	/// The receipt is on chain; the fee is in escrow.
@@ -214,8 +215,8 @@ pub enum TaskStatus {
 		miner: AccountBytes,
 		/// The fee, in plancks.
 		fee: Balance,
-		/// When the task was assigned.
-		assigned_at: BlockNumber,
+		/// What the seed of its sampler is anchored to.
+		anchor: Hash,
 		/// Its audit.
 		audit: AuditId,
 	},
@@ -248,6 +249,10 @@ pub enum RefundReason {
 pub enum Phase {
 	/// Waiting for the draw.
 	Scheduled {
+		/// Counts draws, from 0.
+		round: u8,
+		/// For the outputs that draw.
+		ticket: Ticket,
 		/// The block of the draw.
 		draw_at: BlockNumber,
 	},
@@ -300,12 +305,15 @@ pub struct TaskRules {
 	pub base_window: BlockNumber,
 	/// Milliseconds between two blocks.
 	pub millisecs_per_block: u32,
+	/// Blocks from the submission to the first draw.
+	pub draw_delay: BlockNumber,
 }
 
 impl TaskRules {
 	/// Most tokens of prompt and answer whose window fits twice into the longest patience.
 	pub fn longest(&self, profile: &Profile) -> u32 {
-		let blocks = (self.max_patience / 2).saturating_sub(self.base_window.saturating_add(1));
+		let around = self.base_window.saturating_add(self.draw_delay);
+		let blocks = (self.max_patience / 2).saturating_sub(around);
 		let millis = u64::from(blocks) * u64::from(self.millisecs_per_block);
 		let tokens = millis * u64::from(profile.min_tokens_per_second) / 1_000;
 		u32::try_from(tokens).unwrap_or(u32::MAX)
@@ -317,10 +325,9 @@ impl TaskRules {
 		let block = u64::from(self.millisecs_per_block).max(1);
 		let millis = u64::from(tokens).saturating_mul(1_000).div_ceil(speed);
 		let blocks = u32::try_from(millis.div_ceil(block)).unwrap_or(u32::MAX);
-		// The first draw is in the block after the submission.
 		self.base_window
 			.saturating_add(blocks)
-			.saturating_add(1)
+			.saturating_add(self.draw_delay)
 			.max(self.min_patience)
 	}
 }
@@ -334,6 +341,8 @@ pub(crate) struct AuditRules {
 	pub(crate) reveal: BlockNumber,
 	/// Committees drawn after the first one.
 	pub(crate) redraws: u8,
+	/// Blocks from the end of a round to the draw of the next one.
+	pub(crate) draw_delay: BlockNumber,
 	/// Milliseconds between two blocks.
 	pub(crate) millisecs_per_block: u32,
 }
@@ -349,13 +358,21 @@ impl AuditRules {
 			.div_ceil(speed);
 		let blocks = u32::try_from(millis.div_ceil(block)).unwrap_or(u32::MAX);
 		let commit = self.base_commit.saturating_add(blocks);
-		// Each window ends after its last block; the next round begins where the last one ends.
-		let round = commit.saturating_add(self.reveal).saturating_add(2);
+		// Each window ends after its last block, and the next round is drawn a while after that.
+		let pause = self.draw_delay.saturating_add(1);
+		let round = commit
+			.saturating_add(1)
+			.saturating_add(self.reveal)
+			.saturating_add(pause);
 		let rounds = |count: u8| round.saturating_mul(count.into());
 		match audit.phase {
-			Phase::Scheduled { draw_at } => Some(
+			Phase::Scheduled {
+				round: number,
+				draw_at,
+				..
+			} => Some(
 				draw_at
-					.saturating_add(rounds(self.redraws))
+					.saturating_add(rounds(self.redraws.saturating_sub(number)))
 					.saturating_add(commit),
 			),
 			Phase::Committing { round, until, .. } => {
@@ -364,7 +381,7 @@ impl AuditRules {
 			Phase::Revealing { round, until, .. } => {
 				Some(match self.redraws.saturating_sub(round).checked_sub(1) {
 					Some(more) => until
-						.saturating_add(1)
+						.saturating_add(pause)
 						.saturating_add(commit)
 						.saturating_add(rounds(more)),
 					None => until,

@@ -47,9 +47,6 @@ pub trait Ledger: fmt::Debug + Send + Sync + 'static {
 	/// Waits until `block` is finalized.
 	async fn reach(&self, block: BlockNumber) -> Result<(), ReadError>;
 
-	/// The hash of a finalized block.
-	async fn block_hash(&self, block: BlockNumber) -> Result<Hash, ReadError>;
-
 	/// A task.
 	async fn task(&self, task: TaskId) -> Result<Option<Task>, ReadError>;
 
@@ -149,10 +146,6 @@ impl Ledger for Node {
 
 	async fn reach(&self, block: BlockNumber) -> Result<(), ReadError> {
 		self.chain().blocks(block).next().await.map(drop)
-	}
-
-	async fn block_hash(&self, block: BlockNumber) -> Result<Hash, ReadError> {
-		Ok(self.chain().block(block).await?.hash)
 	}
 
 	async fn task(&self, task: TaskId) -> Result<Option<Task>, ReadError> {

@@ -129,9 +129,7 @@ impl Miner {
 		}
 		let genesis = self.ledger.genesis();
 		let request_id = request.id(&genesis);
-		let assigned_at = job.window.assigned_at;
-		let anchor = persist_latest(|| self.ledger.block_hash(assigned_at)).await?;
-		let seed = sampler_seed(&genesis, &request_id, &anchor, &request.profile);
+		let seed = sampler_seed(&genesis, &request_id, &job.window.anchor, &request.profile);
 		let generation = self.generate(job, &prompt, seed).await?;
 		let (receipt, opening) = self.receipt(job, request_id, prompt, generation)?;
 		let record = move |journal: &infergrid_journal::Journal| {

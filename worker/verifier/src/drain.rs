@@ -22,8 +22,8 @@ pub async fn open_votes(
 	let mut open = Vec::new();
 	for (id, voted) in journal.run(|journal| journal.ballots()).await? {
 		let audit = persist_latest(|| ledger.audit(id)).await?;
-		let (Phase::Committing { round, until, .. } | Phase::Revealing { round, until, .. }) =
-			audit.map_or(Phase::Scheduled { draw_at: 0 }, |audit| audit.phase)
+		let Some(Phase::Committing { round, until, .. } | Phase::Revealing { round, until, .. }) =
+			audit.map(|audit| audit.phase)
 		else {
 			continue;
 		};

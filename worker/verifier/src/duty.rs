@@ -116,7 +116,7 @@ impl Verifier {
 		let Some((task, receipt, inline)) = work else {
 			return Ok(None);
 		};
-		let TaskStatus::Delivered { assigned_at, .. } = task.status else {
+		let TaskStatus::Delivered { anchor, .. } = task.status else {
 			return Ok(None);
 		};
 		// The window has room for generating the answer at the profile's least speed: a quarter of what
@@ -134,7 +134,7 @@ impl Verifier {
 			receipt,
 			inline: inline.map(|text| String::from_utf8_lossy(&text).into_owned()),
 			profile: self.served.profile.clone(),
-			anchor: persist_latest(|| self.ledger.block_hash(assigned_at)).await?,
+			anchor,
 			opening,
 			randomness: round.randomness,
 			audit: duty.audit,

@@ -1,6 +1,10 @@
 use crate::{mock::*, pallet::*, types::*};
 use infergrid_mock_market as market;
-use infergrid_primitives::audit::Verdict;
+use infergrid_primitives::{
+	Hash,
+	audit::Verdict,
+	randomness::{Redeemed, Ticket, Tickets},
+};
 use polkadot_sdk::{
 	frame_support::assert_ok,
 	frame_system,
@@ -24,7 +28,8 @@ fn work_is_drawn_when_eight_outputs_after_the_next_block_are_known() {
 		run_to(5 + DRAW_DELAY - 1);
 		assert!(matches!(phase(audit), Phase::Scheduled { .. }));
 		run_to(5 + DRAW_DELAY);
-		let expected = AuditsPallet::outputs_hash(7).expect("outputs of 7..=14 are known");
+		// Every block of this chain has an output, so that they count as blocks do: those of 7 to 14.
+		let expected = worth(&Ticket { first: 7, count: 8 });
 		let Phase::Committing {
 			round: 0,
 			randomness,
@@ -43,21 +48,89 @@ fn work_is_drawn_when_eight_outputs_after_the_next_block_are_known() {
 	});
 }
 
+fn worth(ticket: &Ticket) -> Hash {
+	match Randomness::redeem(ticket) {
+		Redeemed::Ready(hash) => hash,
+		other => panic!("not ready: {other:?}"),
+	}
+}
+
+/// What a committee was drawn from, and its members.
+fn seats(audit: u64) -> (Hash, Vec<AccountId>) {
+	match phase(audit) {
+		Phase::Committing {
+			randomness,
+			committee,
+			..
+		} => (randomness, committee.into_inner()),
+		other => panic!("no committee in {other:?}"),
+	}
+}
+
+/// Goes on to block `n` without service.
+fn stand_still_to(n: u32) {
+	let share = ServiceShare::get();
+	ServiceShare::set(&Perbill::zero());
+	run_to(n);
+	ServiceShare::set(&share);
+}
+
 #[test]
-fn the_draw_depends_on_the_authors_of_its_blocks_only() {
-	let r = |block| {
-		chain(3).execute_with(|| {
-			run_to(block);
-			AuditsPallet::outputs_hash(3)
+fn a_draw_that_is_served_late_draws_the_same() {
+	let drawn_late_by = |blocks| {
+		chain(4).execute_with(|| {
+			let audit = submit(work(7));
+			stand_still_to(DRAW_DELAY + blocks);
+			run_on(1);
+			seats(audit)
 		})
 	};
-	// Outputs of blocks 3 to 10 are known in block 11.
-	assert_eq!(r(10), None);
-	assert_eq!(r(11), r(30));
-	assert!(r(11).is_some());
-	// 64 outputs are kept; block 67 overwrites that of block 3 in block 68.
-	assert!(r(67).is_some());
-	assert_eq!(r(68), None);
+	let at_once = drawn_late_by(0);
+	for late in [1, 7, 100, DAY - 8] {
+		assert_eq!(drawn_late_by(late), at_once, "{late} blocks late");
+	}
+}
+
+#[test]
+fn a_late_revealer_cannot_choose_the_next_committee() {
+	// The last vote of a round without a verdict is revealed in block `LAST`.
+	const LAST: u32 = 1 + DRAW_DELAY + 4;
+	let redrawn_with_other_authors_in = |blocks: std::ops::Range<u32>| {
+		chain(4).execute_with(|| {
+			let audit = drawn();
+			let go_to = |n| {
+				while System::block_number() < n {
+					market::Authors::put(u32::from(blocks.contains(&System::block_number())));
+					run_on(1);
+				}
+			};
+			go_to(LAST);
+			let committee = committee(audit);
+			let ballot = vote(Verdict::Unproven, 0);
+			for member in &committee {
+				commit(audit, member, &ballot);
+			}
+			for member in &committee {
+				reveal(audit, member, ballot.clone());
+			}
+			go_to(LAST + 1);
+			let Phase::Scheduled {
+				round: 1, ticket, ..
+			} = phase(audit)
+			else {
+				panic!("the next round is drawn later")
+			};
+			assert!(matches!(Randomness::redeem(&ticket), Redeemed::Pending(_)));
+			go_to(LAST + 1 + DRAW_DELAY);
+			seats(audit).0
+		})
+	};
+	let honest = redrawn_with_other_authors_in(0..0);
+	// Whatever the authors up to the last reveal and its count gave, and the one after that.
+	assert_eq!(redrawn_with_other_authors_in(LAST - 3..LAST + 3), honest);
+	for block in LAST + 3..LAST + 11 {
+		assert_ne!(redrawn_with_other_authors_in(block..block + 1), honest);
+	}
 }
 
 #[test]
@@ -208,22 +281,42 @@ fn miner_and_payer_have_no_seat() {
 }
 
 #[test]
-fn a_draw_that_comes_too_late_is_dated_anew() {
+fn a_draw_more_than_a_day_late_waits_for_new_outputs() {
 	run(|| {
 		let audit = submit(work(7));
-		// Service stands still while 100 blocks pass.
-		for block in 2..=100 {
-			System::set_block_number(block);
-			AuditsPallet::note_parent_output(block);
-		}
-		run_to(101);
-		assert_eq!(
+		let late = DRAW_DELAY + DAY + 1;
+		stand_still_to(late - 1);
+		events();
+		run_to(late);
+		let draw_at = late + DRAW_DELAY;
+		assert!(matches!(
 			phase(audit),
-			Phase::Scheduled {
-				draw_at: 101 + DRAW_DELAY
-			}
+			Phase::Scheduled { round: 0, draw_at: at, .. } if at == draw_at
+		));
+		assert_eq!(
+			events(),
+			vec![Event::AuditPostponed {
+				audit,
+				round: 0,
+				draw_at
+			}]
 		);
-		run_to(101 + DRAW_DELAY);
+		run_to(draw_at);
+		assert!(matches!(phase(audit), Phase::Committing { .. }));
+	});
+}
+
+#[test]
+fn a_slot_without_an_output_delays_a_draw() {
+	run(|| {
+		let audit = submit(work(7));
+		run_to(5);
+		market::NoVrf::put(true);
+		run_on(3);
+		market::NoVrf::put(false);
+		run_to(1 + DRAW_DELAY + 2);
+		assert!(matches!(phase(audit), Phase::Scheduled { .. }));
+		run_on(1);
 		assert!(matches!(phase(audit), Phase::Committing { .. }));
 	});
 }
@@ -266,13 +359,6 @@ fn randomness_is_that_of_the_vectors() {
 	new_test_ext().execute_with(|| {
 		let genesis = H256::from_slice(&bytes(&vectors["genesis"]));
 		frame_system::BlockHash::<Test>::insert(0, genesis);
-		for n in 0..8_u8 {
-			let block = 100 + u32::from(n);
-			let vrf = (![1, 6].contains(&n)).then(|| counted(9 + n));
-			Outputs::<Test>::insert(block % 64, Output { block, vrf });
-		}
-		let outputs = AuditsPallet::outputs_hash(100).unwrap();
-		assert_eq!(outputs.to_vec(), hash("draw: outputs"));
 		let committee = AuditsPallet::round_randomness(&counted(11), 9, 1);
 		assert_eq!(committee.to_vec(), hash("committee"));
 		let point = u64::from_le_bytes(hash("select")[..8].try_into().unwrap()) % 1_000_000_000;

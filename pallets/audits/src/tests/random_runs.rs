@@ -115,7 +115,7 @@ proptest! {
 				assert_eq!(total(), Balances::total_issuance(), "no money without an owner");
 			}
 			// Every window of every round passes; then nothing is left open.
-			run_on(DRAW_DELAY + 4 * (COMMIT_BLOCKS + REVEAL_BLOCKS + 4) + ESCROW_BLOCKS);
+			run_on(4 * (DRAW_DELAY + COMMIT_BLOCKS + REVEAL_BLOCKS + 4) + ESCROW_BLOCKS);
 			for audit in 0..audits {
 				assert!(Outcomes::of(audit).is_some(), "audit {audit} ended");
 				if let Some(stored) = Audits::<Test>::get(audit) {

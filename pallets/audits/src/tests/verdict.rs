@@ -143,6 +143,7 @@ fn without_a_verdict_the_committee_is_redrawn_three_times_and_the_work_paid() {
 			randomness.push(drawn);
 			assert_eq!(Outcomes::of(7), None);
 			round(audit, &vec![vote(Verdict::Unproven, 0); 3]);
+			run_on(DRAW_DELAY);
 		}
 		assert_eq!(concluded(audit), Some(Verdict::Unproven));
 		assert_eq!(Outcomes::of(7), Some(Outcome::Settled));
@@ -169,7 +170,7 @@ fn a_committee_that_never_votes_is_slashed_in_each_round() {
 	run(|| {
 		let audit = drawn();
 		for _ in 0..4 {
-			run_on(COMMIT_BLOCKS + 1);
+			run_on(COMMIT_BLOCKS + 1 + DRAW_DELAY);
 		}
 		assert_eq!(concluded(audit), Some(Verdict::Unproven));
 		assert_eq!(Outcomes::of(7), Some(Outcome::Settled));
@@ -189,7 +190,7 @@ fn a_split_of_fingerprints_convicts_nobody() {
 			audit,
 			&[vote(VALID, 100), vote(VALID, 5_000), vote(VALID, -5_000)],
 		);
-		assert!(matches!(phase(audit), Phase::Committing { round: 1, .. }));
+		assert!(matches!(phase(audit), Phase::Scheduled { round: 1, .. }));
 		for verifier in &VERIFIERS[..3] {
 			assert_eq!(bond(verifier, Role::Verifier), VERIFIER_BOND);
 		}
@@ -202,6 +203,7 @@ fn one_verifier_alone_condemns_nobody_and_may_pass() {
 		let audit = drawn();
 		for _ in 0..4 {
 			round(audit, &[vote(INVALID, 100)]);
+			run_on(DRAW_DELAY);
 		}
 		assert_eq!(concluded(audit), Some(Verdict::Unproven));
 		assert_eq!(bond(&MINER, Role::Miner), MINER_BOND);

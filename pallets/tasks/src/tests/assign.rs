@@ -1,8 +1,13 @@
 use crate::{mock::*, pallet::*, types::*};
 use infergrid_mock_market::{self as market, AtWork, at_work, in_use};
-use infergrid_primitives::{AIT, market::Role, request::Window};
+use infergrid_primitives::{
+	AIT, Hash,
+	market::Role,
+	randomness::{Redeemed, Ticket, Tickets, task_anchor},
+	request::Window,
+};
 use polkadot_sdk::{
-	frame_support::assert_ok,
+	frame_support::{assert_ok, traits::Hooks},
 	frame_system,
 	sp_core::{H256, bytes::from_hex},
 	sp_runtime::Perbill,
@@ -10,14 +15,20 @@ use polkadot_sdk::{
 use std::collections::BTreeSet;
 
 #[test]
-fn a_task_is_assigned_in_the_next_block() {
+fn a_task_is_assigned_when_two_outputs_after_the_next_block_are_known() {
 	run(1, || {
 		let task = submitted();
+		run_on(DRAW_DELAY - 1);
 		assert_eq!(status(task), TaskStatus::Queued);
 		run_on(1);
+		// Every block of this chain has an output, so that they count as blocks do: those of 3 and 4.
+		let Redeemed::Ready(r) = Randomness::redeem(&Ticket { first: 3, count: 2 }) else {
+			panic!("known")
+		};
 		let window = Window {
-			assigned_at: 2,
-			due: 2 + WINDOW,
+			assigned_at: 5,
+			anchor: task_anchor(&TasksPallet::genesis_hash(), &r, task),
+			due: 5 + WINDOW,
 		};
 		let expected = TaskStatus::Assigned {
 			miner: MINERS[0].clone(),
@@ -30,7 +41,7 @@ fn a_task_is_assigned_in_the_next_block() {
 		assert!(events().contains(&Event::TaskAssigned {
 			task,
 			miner: MINERS[0].clone(),
-			due: 2 + WINDOW
+			due: 5 + WINDOW
 		}));
 	});
 }
@@ -42,7 +53,7 @@ fn a_miner_finds_its_work_until_it_delivers_or_misses() {
 		let delivered = submitted();
 		let missed = submitted();
 		assert!(work().is_empty());
-		run_on(1);
+		run_on(DRAW_DELAY);
 		let mut both = work();
 		both.sort_unstable();
 		assert_eq!(both, [delivered, missed]);
@@ -75,7 +86,7 @@ fn the_window_grows_with_the_tokens() {
 			}
 			.submit(&PAYER)
 			.expect("taken");
-			run_on(1);
+			run_on(DRAW_DELAY);
 			let TaskStatus::Assigned { window, .. } = status(task) else {
 				panic!("assigned")
 			};
@@ -89,7 +100,7 @@ fn the_window_grows_with_the_tokens() {
 		}
 		.submit(&PAYER)
 		.expect("taken");
-		run_on(1);
+		run_on(DRAW_DELAY);
 		let TaskStatus::Assigned { window, .. } = status(task) else {
 			panic!("assigned")
 		};
@@ -108,7 +119,7 @@ fn miners_are_drawn_at_random() {
 			market::offer(profile_id(), miner, PRICE, 100);
 		}
 		let tasks: Vec<_> = (0..60).map(|_| submitted()).collect();
-		run_on(1);
+		run_on(DRAW_DELAY);
 		let drawn: BTreeSet<_> = tasks.iter().map(|task| miner_of(*task)).collect();
 		assert_eq!(
 			drawn.len(),
@@ -119,11 +130,84 @@ fn miners_are_drawn_at_random() {
 }
 
 #[test]
-fn a_chain_without_vrf_outputs_assigns_too() {
+fn without_randomness_nothing_is_assigned_and_the_payer_is_refunded() {
 	run(1, || {
 		market::NoVrf::put(true);
-		let (task, _) = assigned();
-		assert!(matches!(status(task), TaskStatus::Assigned { .. }));
+		let task = submitted();
+		run_to(1 + PATIENCE - WINDOW);
+		assert_eq!(status(task), TaskStatus::Queued);
+		run_on(1);
+		assert_eq!(status(task), TaskStatus::Refunded(RefundReason::NoMiner));
+	});
+}
+
+/// Who got a task, and the anchor of its seed.
+fn assignment(task: u64) -> (AccountId, Hash) {
+	match status(task) {
+		TaskStatus::Assigned { miner, window, .. } => (miner, window.anchor),
+		other => panic!("not assigned: {other:?}"),
+	}
+}
+
+#[test]
+fn a_draw_that_is_served_late_draws_the_same() {
+	let assigned_late_by = |blocks| {
+		chain(3).execute_with(|| {
+			let task = submitted();
+			let share = ServiceShare::get();
+			ServiceShare::set(&Perbill::zero());
+			run_on(DRAW_DELAY - 1 + blocks);
+			assert_eq!(status(task), TaskStatus::Queued);
+			ServiceShare::set(&share);
+			run_on(1);
+			assignment(task)
+		})
+	};
+	let at_once = assigned_late_by(0);
+	for late in 1..25 {
+		assert_eq!(assigned_late_by(late), at_once, "{late} blocks late");
+	}
+}
+
+#[test]
+fn authors_of_other_blocks_than_the_tickets_move_nothing() {
+	let assigned_with_other_authors_in = |blocks: std::ops::Range<u32>| {
+		chain(3).execute_with(|| {
+			let task = submitted();
+			for block in 1..1 + DRAW_DELAY {
+				market::Authors::put(u32::from(blocks.contains(&block)));
+				run_on(1);
+			}
+			assignment(task).1
+		})
+	};
+	let honest = assigned_with_other_authors_in(0..0);
+	assert_eq!(assigned_with_other_authors_in(1..3), honest);
+	for block in [3, 4] {
+		assert_ne!(assigned_with_other_authors_in(block..block + 1), honest);
+	}
+}
+
+#[test]
+fn nobody_knows_the_outputs_of_a_draw_before_it() {
+	run(0, || {
+		let task = Order {
+			patience: 900,
+			..order()
+		}
+		.submit(&PAYER)
+		.expect("taken");
+		let mut tickets = BTreeSet::new();
+		for _ in 0..200 {
+			let ticket = Tasks::<Test>::get(task).expect("waits").ticket;
+			assert!(matches!(Randomness::redeem(&ticket), Redeemed::Pending(_)));
+			tickets.insert(ticket.first);
+			run_on(1);
+		}
+		assert!(
+			tickets.len() > 200 / MAX_RETRY as usize,
+			"each draw has its own"
+		);
 	});
 }
 
@@ -131,7 +215,7 @@ fn a_chain_without_vrf_outputs_assigns_too() {
 fn a_task_waits_for_capacity() {
 	run(1, || {
 		let tasks = [submitted(), submitted(), submitted()];
-		run_on(1);
+		run_on(DRAW_DELAY);
 		assert_eq!(status(tasks[2]), TaskStatus::Queued);
 		assert_eq!(in_use(profile_id(), &MINERS[0]), CAPACITY);
 		assert_ok!(hand_in(
@@ -139,7 +223,7 @@ fn a_task_waits_for_capacity() {
 			&MINERS[0],
 			receipt(tasks[0], &MINERS[0], 10)
 		));
-		run_on(2);
+		run_on(DRAW_DELAY);
 		assert!(matches!(status(tasks[2]), TaskStatus::Assigned { .. }));
 	});
 }
@@ -185,6 +269,7 @@ fn a_waiting_task_is_tried_less_and_less_often() {
 fn a_missed_deadline_costs_a_thousandth_and_another_miner_gets_the_task() {
 	run(2, || {
 		let (task, first) = assigned();
+		let (_, anchor) = assignment(task);
 		let issuance = Balances::total_issuance();
 		run_on(WINDOW);
 		assert_eq!(
@@ -205,8 +290,14 @@ fn a_missed_deadline_costs_a_thousandth_and_another_miner_gets_the_task() {
 		assert_eq!(bond(&first, Role::Miner), BOND - BOND / 1_000);
 		assert_eq!(Balances::total_issuance(), issuance - BOND / 1_000);
 		assert_eq!(in_use(profile_id(), &first), 0);
-		run_on(1);
-		assert_ne!(miner_of(task), first);
+		let anchor_of_the_first = anchor;
+		run_on(DRAW_DELAY);
+		let (second, anchor) = assignment(task);
+		assert_ne!(second, first);
+		assert_ne!(
+			anchor, anchor_of_the_first,
+			"the outputs of its ticket are known"
+		);
 	});
 }
 
@@ -229,16 +320,16 @@ fn no_miner_is_given_less_than_its_window() {
 	run(2, || {
 		// Room for one window, not for two.
 		let task = Order {
-			patience: WINDOW + 1,
+			patience: DRAW_DELAY + WINDOW,
 			..order()
 		}
 		.submit(&PAYER)
 		.expect("taken");
-		run_on(1);
+		run_on(DRAW_DELAY);
 		let TaskStatus::Assigned { window, .. } = status(task) else {
 			panic!("assigned")
 		};
-		assert_eq!(window.due, 1 + WINDOW + 1);
+		assert_eq!(window.due, 1 + DRAW_DELAY + WINDOW);
 		run_on(WINDOW + 1);
 		assert_eq!(status(task), TaskStatus::Refunded(RefundReason::Expired));
 	});
@@ -256,7 +347,7 @@ fn a_miner_is_trusted_with_half_its_bond() {
 		let worth = PRICE.fee(N_PROMPT, MAX_TOKENS);
 		AtWork::insert((&MINERS[0], Role::Miner), BOND / 2 - worth);
 		let [first, second] = [submitted(), submitted()];
-		System::run_to_block::<AllPalletsWithSystem>(2);
+		System::run_to_block::<AllPalletsWithSystem>(1 + DRAW_DELAY);
 		assert!(matches!(status(first), TaskStatus::Assigned { .. }));
 		assert_eq!(status(second), TaskStatus::Queued);
 		assert_eq!(at_work(&MINERS[0]), BOND / 2);
@@ -266,7 +357,7 @@ fn a_miner_is_trusted_with_half_its_bond() {
 			"capacity of a refused draw is free again"
 		);
 		AtWork::insert((&MINERS[0], Role::Miner), worth);
-		run_on(1);
+		run_on(DRAW_DELAY);
 		assert!(matches!(status(second), TaskStatus::Assigned { .. }));
 	});
 }
@@ -286,6 +377,7 @@ fn a_full_block_leaves_the_rest_to_the_next_ones() {
 				.filter(|task| status(**task) == TaskStatus::Queued)
 				.count()
 		};
+		run_on(DRAW_DELAY - 1);
 		let mut before = waiting();
 		let mut blocks = 0;
 		while waiting() > 0 {
@@ -304,19 +396,25 @@ fn service_stays_within_its_share() {
 		for miner in &MINERS {
 			market::offer(profile_id(), miner, PRICE, 1_000);
 		}
+		ServiceShare::set(&Perbill::from_percent(2));
 		for _ in 0..200 {
 			submitted();
 		}
 		let limit = ServiceShare::get()
 			* polkadot_sdk::frame_system::limits::BlockWeights::default().max_block;
-		System::set_block_number(2);
-		assert!(TasksPallet::serve_agenda(2).all_lte(limit));
+		run_on(DRAW_DELAY - 1);
+		System::set_block_number(1 + DRAW_DELAY);
+		Randomness::on_initialize(1 + DRAW_DELAY);
+		let used = TasksPallet::serve_agenda(1 + DRAW_DELAY);
+		assert!(used.all_lte(limit));
+		let half = limit / 2;
+		assert!(used.any_gt(half), "there was more to do than that");
 		// Assigned out of turn: let the blocks catch up.
-		run_to(3);
+		run_on(1);
 	});
 }
 
-/// What an implementation without our code hashes from the same block and task.
+/// What an implementation without our code hashes from the same ticket and task.
 #[test]
 fn the_randomness_of_an_assignment_is_that_of_the_vectors() {
 	let vectors: serde_json::Value = serde_json::from_str(include_str!(
@@ -327,11 +425,9 @@ fn the_randomness_of_an_assignment_is_that_of_the_vectors() {
 	let vector = payloads.iter().find(|vector| vector["name"] == "assign");
 	let expected = from_hex(vector.unwrap()["hash"].as_str().unwrap()).unwrap();
 	let genesis = from_hex(vectors["genesis"].as_str().unwrap()).unwrap();
-	let parent: [u8; 32] = core::array::from_fn(|at| 17 + at as u8);
+	let r: Hash = core::array::from_fn(|at| 17 + at as u8);
 	new_test_ext().execute_with(|| {
-		market::NoVrf::put(true);
-		System::initialize(&2, &parent.into(), &Default::default());
 		frame_system::BlockHash::<Test>::insert(0, H256::from_slice(&genesis));
-		assert_eq!(TasksPallet::draw_randomness(42).to_vec(), expected);
+		assert_eq!(TasksPallet::draw_randomness(&r, 42).to_vec(), expected);
 	});
 }

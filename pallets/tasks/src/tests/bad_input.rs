@@ -37,7 +37,7 @@ fn submit_refuses() {
 			(Order { input: inline(&[b'a'; 2_000]), ..order() }, Error::ExceedsContext),
 			(Order { patience: 4, ..order() }, Error::PatienceOutOfRange),
 			(Order { patience: 1_001, ..order() }, Error::PatienceOutOfRange),
-			(Order { patience: WINDOW, ..order() }, Error::PatienceTooShort),
+			(Order { patience: DRAW_DELAY + WINDOW - 1, ..order() }, Error::PatienceTooShort),
 			(Order { max_fee: FUNDS, ..order() }, Error::InsufficientFunds),
 			(Order { max_fee: u128::MAX, ..order() }, Error::InsufficientFunds),
 		];
@@ -162,7 +162,7 @@ fn submit_result_refuses() {
 fn a_receipt_of_another_task_is_refused() {
 	run(1, || {
 		let [first, second] = [submitted(), submitted()];
-		run_on(1);
+		run_on(DRAW_DELAY);
 		let miner = MINERS[0].clone();
 		let receipt = receipt(first, &miner, 10);
 		assert_noop!(
@@ -182,7 +182,7 @@ fn an_inline_prompt_cannot_be_counted_longer_than_it_can_be() {
 		}
 		.submit(&PAYER)
 		.expect("taken");
-		run_on(1);
+		run_on(DRAW_DELAY);
 		let miner = MINERS[0].clone();
 		// Windows follow from the count: a padded one would keep the payer's money for years.
 		for n_prompt in [0, 5 + OVERHEAD + 1, u32::MAX] {
@@ -210,7 +210,7 @@ fn a_late_result_is_refused_even_before_the_miss_is_noticed() {
 	run(1, || {
 		let (task, miner) = assigned();
 		let receipt = receipt(task, &miner, 10);
-		System::set_block_number(2 + WINDOW + 1);
+		System::set_block_number(System::block_number() + WINDOW + 1);
 		assert_noop!(
 			hand_in(task, &miner, receipt.clone()),
 			Error::<Test>::TooLate
@@ -249,7 +249,7 @@ fn oversized_and_malformed_calls_do_not_decode() {
 	let order = order();
 	let call = |text: Vec<u8>| {
 		// The call as the wire has it, with a prompt of any length.
-		let mut bytes = vec![2u8, 0];
+		let mut bytes = vec![3u8, 0];
 		order.profile.encode_to(&mut bytes);
 		bytes.push(0);
 		text.encode_to(&mut bytes);

@@ -8,6 +8,9 @@ fn a_receipt_frees_the_surplus_and_the_miner_and_goes_to_audit() {
 	run(1, || {
 		let (task, miner) = assigned();
 		events();
+		let TaskStatus::Assigned { window, .. } = status(task) else {
+			panic!("assigned")
+		};
 		let receipt = receipt(task, &miner, 30);
 		let post = hand_in(task, &miner, receipt.clone()).expect("an honest receipt");
 		assert_eq!(post.pays_fee, Pays::No);
@@ -20,7 +23,7 @@ fn a_receipt_frees_the_surplus_and_the_miner_and_goes_to_audit() {
 		let expected = TaskStatus::Delivered {
 			miner: miner.clone(),
 			fee,
-			assigned_at: 2,
+			anchor: window.anchor,
 			audit: 0,
 		};
 		assert_eq!(status(task), expected);
@@ -57,7 +60,7 @@ fn the_payers_wish_for_an_audit_is_handed_on() {
 		}
 		.submit(&PAYER)
 		.expect("taken");
-		run_on(1);
+		run_on(DRAW_DELAY);
 		assert_ok!(hand_in(task, &MINERS[0], receipt(task, &MINERS[0], 1)));
 		assert!(
 			pallet_audits::Audits::<Test>::get(0)
@@ -83,7 +86,7 @@ fn a_result_counts_up_to_the_last_block_of_its_window() {
 fn a_second_miner_can_deliver_what_the_first_one_missed() {
 	run(2, || {
 		let (task, first) = assigned();
-		run_on(WINDOW + 2);
+		run_on(WINDOW + 1 + DRAW_DELAY);
 		let second = miner_of(task);
 		assert_ne!(first, second);
 		assert_ok!(hand_in(task, &second, receipt(task, &second, 5)));

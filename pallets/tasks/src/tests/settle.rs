@@ -107,7 +107,7 @@ fn a_condemned_result_is_refunded_in_full() {
 		);
 		// Nobody is left to assign to.
 		let next = submitted();
-		run_on(2);
+		run_on(DRAW_DELAY);
 		assert_eq!(status(next), TaskStatus::Queued);
 	});
 }

@@ -121,7 +121,7 @@ fn a_price_above_the_limit_finds_no_miner() {
 		}
 		.submit(&PAYER)
 		.expect("taken");
-		run_on(1);
+		run_on(DRAW_DELAY);
 		assert_eq!(status(short), TaskStatus::Queued);
 		assert!(matches!(status(enough), TaskStatus::Assigned { price, .. } if price == PRICE));
 		infergrid_mock_market::offer(profile_id(), &MINERS[0], Price::default(), 2);

@@ -5,6 +5,7 @@ use infergrid_primitives::{
 	audit::{FINGERPRINT_LEN, Measures, Verdict, Vote},
 	market::Work,
 	model::{Arithmetic, Profile, ProofParams},
+	randomness::Ticket,
 };
 
 fn profile(context: u32) -> Profile {
@@ -141,11 +142,13 @@ fn an_opening_can_be_asked_until_the_last_committee_has_committed() {
 		base_commit: 20,
 		reveal: 10,
 		redraws: 2,
+		draw_delay: 10,
 		millisecs_per_block: 3_000,
 	};
 	let last = |phase| rules.last_opening(&audit(phase), 10);
-	// 61 tokens at 10 a second take 3 blocks: commitments 23, reveals 10, and each window's end.
-	let round = 23 + 1 + 10 + 1;
+	// 61 tokens at 10 a second take 3 blocks: commitments 23, reveals 10, each window's end, and the
+	// wait for the next draw.
+	let round = 23 + 1 + 10 + 1 + 10;
 	let committing = |round, until| Phase::Committing {
 		round,
 		randomness: [4; 32],
@@ -159,7 +162,16 @@ fn an_opening_can_be_asked_until_the_last_committee_has_committed() {
 		until,
 	};
 	let end = 100 + 2 * round + 23;
-	assert_eq!(last(Phase::Scheduled { draw_at: 100 }), Some(end));
+	let scheduled = |round, draw_at| Phase::Scheduled {
+		round,
+		ticket: Ticket {
+			first: 92,
+			count: 8,
+		},
+		draw_at,
+	};
+	assert_eq!(last(scheduled(0, 100)), Some(end));
+	assert_eq!(last(scheduled(1, 100 + round)), Some(end));
 	assert_eq!(last(committing(0, 123)), Some(end));
 	assert_eq!(last(revealing(0, 134)), Some(end));
 	assert_eq!(last(committing(2, end)), Some(end));
@@ -175,7 +187,11 @@ async fn a_revealed_vote_is_owed_no_more_and_a_scheduled_audit_names_its_last_bl
 	let verifier = [5u8; 32];
 	let work = (1u64, [3u8; 32], [7u8; 32], [1u8; 32], 1u128, 61u32, false);
 	let committee = vec![verifier];
-	let scheduled = (work, 20u32, (0u8, 30u32)).encode();
+	let ticket = Ticket {
+		first: 22,
+		count: 8,
+	};
+	let scheduled = (work, 20u32, (0u8, 0u8, ticket, 30u32)).encode();
 	let committing = (work, 20u32, (1u8, 0u8, [4u8; 32], &committee, 60u32)).encode();
 	let revealing = (work, 20u32, (2u8, 0u8, [4u8; 32], &committee, 70u32)).encode();
 	let vote = Vote {

@@ -9,7 +9,7 @@ use crate::{
 use futures::{StreamExt, TryStreamExt, stream};
 use infergrid_primitives::{
 	AccountBytes, AuditId, Balance, BlockNumber, Hash, TaskId, audit::Vote, market::Role,
-	model::Profile, request::Receipt,
+	model::Profile, randomness::ticket_delay, request::Receipt,
 };
 use std::{collections::HashSet, ops::RangeInclusive};
 
@@ -30,7 +30,17 @@ impl View {
 			max_patience: self.constant(pallet::TASKS, constant::MAX_PATIENCE)?,
 			base_window: self.constant(pallet::TASKS, constant::BASE_WINDOW)?,
 			millisecs_per_block: self.constant(pallet::TASKS, constant::MILLISECS_PER_BLOCK)?,
+			draw_delay: self.draw_delay(pallet::TASKS)?,
 		})
+	}
+
+	/// Blocks from the moment in which a pallet takes a ticket to its draw.
+	fn draw_delay(&self, pallet: &'static str) -> Result<BlockNumber, ReadError> {
+		let skip = self.constant(pallet, constant::DRAW_SKIP)?;
+		Ok(ticket_delay(
+			skip,
+			self.constant(pallet, constant::DRAW_OUTPUTS)?,
+		))
 	}
 
 	/// The task that `payer`'s order `nonce` has become, until it is pruned.
@@ -250,6 +260,7 @@ impl View {
 			base_commit: self.constant(pallet::AUDITS, constant::BASE_COMMIT_BLOCKS)?,
 			reveal: self.constant(pallet::AUDITS, constant::REVEAL_BLOCKS)?,
 			redraws: self.constant(pallet::AUDITS, constant::MAX_REDRAWS)?,
+			draw_delay: self.draw_delay(pallet::AUDITS)?,
 			millisecs_per_block: self.constant(pallet::AUDITS, constant::MILLISECS_PER_BLOCK)?,
 		};
 		let profile = self.profile(&audit.work.profile).await?;

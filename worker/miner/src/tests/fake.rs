@@ -14,6 +14,7 @@ use infergrid_keys::Key;
 use infergrid_primitives::{
 	AccountBytes, AuditId, BlockNumber, Hash, TaskId, WorkerKey,
 	market::{Price, Work},
+	randomness::Ticket,
 	request::{
 		Assurance, Payment, PromptCommitment, Receipt, Request, SamplingParams, Window,
 		commit_tokens,
@@ -37,6 +38,7 @@ pub(super) const PRICE: Price = Price {
 };
 pub(super) const WINDOW: Window = Window {
 	assigned_at: 10,
+	anchor: [10; 32],
 	due: 50,
 };
 
@@ -157,10 +159,6 @@ impl Ledger for FakeLedger {
 		reached.map(drop).map_err(|_| ReadError::Closed)
 	}
 
-	async fn block_hash(&self, block: BlockNumber) -> Result<Hash, ReadError> {
-		self.read(|_| [block as u8; 32])
-	}
-
 	async fn task(&self, task: TaskId) -> Result<Option<Task>, ReadError> {
 		self.read(|state| state.task(task))?
 	}
@@ -179,7 +177,7 @@ impl Ledger for FakeLedger {
 
 	async fn last_opening(&self, audit: &Audit) -> Result<Option<BlockNumber>, ReadError> {
 		self.read(|_| match audit.phase {
-			Phase::Scheduled { draw_at } => Some(draw_at + 100),
+			Phase::Scheduled { draw_at, .. } => Some(draw_at + 100),
 			_ => None,
 		})
 	}
@@ -341,7 +339,14 @@ pub(super) fn scheduled(task: TaskId, profile: Hash) -> Audit {
 			always: false,
 		},
 		included_at: 30,
-		phase: Phase::Scheduled { draw_at: 40 },
+		phase: Phase::Scheduled {
+			round: 0,
+			ticket: Ticket {
+				first: 31,
+				count: 8,
+			},
+			draw_at: 40,
+		},
 	}
 }
 

@@ -14,6 +14,7 @@ use tokio::{task::JoinHandle, time::timeout};
 const OTHER: AccountBytes = [99; 32];
 const LATER: Window = Window {
 	assigned_at: 60,
+	anchor: [60; 32],
 	due: 90,
 };
 
@@ -71,7 +72,7 @@ fn delivered() -> TaskStatus {
 	TaskStatus::Delivered {
 		miner: OPERATOR,
 		fee: 1,
-		assigned_at: 10,
+		anchor: [10; 32],
 		audit: 4,
 	}
 }

@@ -207,7 +207,7 @@ async fn a_signed_receipt_is_owed_until_it_is_delivered_and_can_be_opened_no_mor
 	delivered.status = TaskStatus::Delivered {
 		miner: OPERATOR,
 		fee: 1,
-		assigned_at: 10,
+		anchor: WINDOW.anchor,
 		audit: 4,
 	};
 	let audit = scheduled(1, [3; 32]);

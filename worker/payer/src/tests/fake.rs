@@ -72,6 +72,7 @@ pub(crate) fn situation(offers: &[(Balance, u32, u32)]) -> Situation {
 			max_patience: 400,
 			base_window: 20,
 			millisecs_per_block: 3_000,
+			draw_delay: 1,
 		},
 		offers: offers
 			.map(|((per_thousand, capacity, in_use), n)| {
@@ -134,6 +135,7 @@ impl FakeLedger {
 			price: price(1_000),
 			window: Window {
 				assigned_at,
+				anchor: [0; 32],
 				due: assigned_at + 30,
 			},
 		};
@@ -149,7 +151,7 @@ impl FakeLedger {
 		let status = TaskStatus::Delivered {
 			miner: [miner; 32],
 			fee: price(1_000).fee(PROMPT.len() as u32, n_out),
-			assigned_at: 1,
+			anchor: [0; 32],
 			audit: 1,
 		};
 		self.set(task, status);

@@ -44,7 +44,7 @@ pub(super) const DUTY: Duty = Duty {
 	task: 1,
 	round: 0,
 };
-const ASSIGNED_AT: BlockNumber = 10;
+const ANCHOR: Hash = [10; 32];
 const PRICE: Price = Price {
 	input: 1_000,
 	output: 2_000,
@@ -139,10 +139,6 @@ impl Ledger for FakeLedger {
 		let mut finalized = self.finalized.subscribe();
 		let reached = finalized.wait_for(|reached| *reached >= block).await;
 		reached.map(drop).map_err(|_| ReadError::Closed)
-	}
-
-	async fn block_hash(&self, block: BlockNumber) -> Result<Hash, ReadError> {
-		Ok([block as u8; 32])
 	}
 
 	async fn audit(&self, audit: AuditId) -> Result<Option<Audit>, ReadError> {
@@ -298,12 +294,11 @@ fn answer(model: &Echo) -> (Task, Receipt, Opening) {
 		assurance: Assurance::Always,
 	};
 	let request_id = request.id(&GENESIS);
-	let anchor = [ASSIGNED_AT as u8; 32];
 	let profile = model.profile();
 	let assignment = Assignment {
 		prompt: prompt.clone(),
 		params,
-		seed: sampler_seed(&GENESIS, &request_id, &anchor, &PROFILE),
+		seed: sampler_seed(&GENESIS, &request_id, &ANCHOR, &PROFILE),
 		proof: profile.proof,
 		context: profile.context,
 	};
@@ -329,7 +324,7 @@ fn answer(model: &Echo) -> (Task, Receipt, Opening) {
 		status: TaskStatus::Delivered {
 			miner: MINER,
 			fee: receipt.fee,
-			assigned_at: ASSIGNED_AT,
+			anchor: ANCHOR,
 			audit: DUTY.audit,
 		},
 		submitted_at: 5,
