@@ -15,9 +15,8 @@ use infergrid_primitives::{
 	market::Price,
 	model::{Arithmetic, Manifest, ManifestFile, Profile, ProofParams},
 	request::{
-		Assurance, Finish, Payment, PromptCommitment, Receipt, Request, SamplingParams,
-		commit_inline, commit_tokens, delivery_payload, opening_payload, pairing_payload,
-		sampler_seed,
+		Assurance, Consent, Finish, Payment, PromptCommitment, Receipt, Request, SamplingParams,
+		commit_inline, commit_tokens, delivery_payload, opening_payload, sampler_seed,
 	},
 	sampler::{History, Noise, choose},
 	trace,
@@ -200,7 +199,12 @@ fn receipts() {
 fn what_workers_and_payers_sign() {
 	let peer: Vec<u8> = (0..38).collect();
 	let genesis = counted(GENESIS);
-	signs("pair", &pairing_payload(&genesis, &counted(2)));
+	let consent = Consent {
+		operator: counted(2),
+		counter: 3,
+		valid_until: 1_000_000,
+	};
+	signs("pair", &consent.payload(&genesis));
 	signs("deliver", &delivery_payload(&genesis, 42, &peer));
 	signs("open", &opening_payload(&genesis, 42, 2, &peer));
 }

@@ -19,7 +19,7 @@ use infergrid_primitives::{
 	audit::{FINGERPRINT_LEN, Measures, Verdict, Vote},
 	market::{Bonds, Price, Role},
 	model::{Arithmetic, Profile, ProofParams},
-	request::{Assurance, Finish, Receipt, SamplingParams, pairing_payload},
+	request::{Assurance, Consent, Finish, Receipt, SamplingParams},
 };
 use infergrid_runtime::{
 	AIT, Balances, RoleStaking, Runtime, RuntimeCall, RuntimeHoldReason, Treasury,
@@ -69,10 +69,16 @@ fn market() -> (Chain, Hash) {
 	let genesis = chain.genesis();
 	for operator in MINERS.iter().chain(&VERIFIERS) {
 		let worker = pair(&worker_of(operator));
-		let signature = worker.sign(&pairing_payload(&genesis, account(operator).as_ref()));
+		let consent = Consent {
+			operator: account(operator).into(),
+			counter: 0,
+			valid_until: 100,
+		};
 		let call = pallet_role_staking::Call::pair_worker {
 			worker: worker.public().0,
-			signature: signature.0,
+			counter: consent.counter,
+			valid_until: consent.valid_until,
+			signature: worker.sign(&consent.payload(&genesis)).0,
 		};
 		ok(&mut chain, operator, call);
 	}

@@ -208,7 +208,7 @@ def payloads():
         "request: salted prompt, sampled": payload("request", request(warm, salted, 0)),
         "request: inline prompt, always audited": payload("request", request(greedy, inline, 1)),
         "receipt": payload("receipt", receipt()),
-        "pair": payload("pair", counted(2)),
+        "pair": payload("pair", counted(2) + u32(3) + u32(1_000_000)),
         "deliver": payload("deliver", u64(42) + bytes_(peer())),
         "open": payload("open", u64(42) + u8(2) + bytes_(peer())),
         "tokens": payload("tokens", counted(13) + tokens()),

@@ -11,7 +11,7 @@ use infergrid_primitives::{
 	audit::Vote,
 	market::Role,
 	model::Profile,
-	request::{Assurance, MAX_INLINE_PROMPT, Receipt, SamplingParams},
+	request::{Assurance, Consent, MAX_INLINE_PROMPT, Receipt, SamplingParams},
 };
 use std::fmt;
 use subxt::{
@@ -136,10 +136,12 @@ impl Call {
 		Self::new(pallet::STAKING, call::UNPAIR_WORKER, args)
 	}
 
-	/// Lets `worker` act for the signer; `signature` is the worker's.
-	pub fn pair_worker(worker: &WorkerKey, signature: &Signature) -> Self {
+	/// Lets `worker` act for the signer, whom `consent` names; `signature` is the worker's.
+	pub fn pair_worker(worker: &WorkerKey, consent: &Consent, signature: &Signature) -> Self {
 		let args = vec![
 			("worker", worker.encode()),
+			("counter", consent.counter.encode()),
+			("valid_until", consent.valid_until.encode()),
 			("signature", signature.encode()),
 		];
 		Self::new(pallet::STAKING, call::PAIR_WORKER, args)

@@ -45,8 +45,17 @@ const HINTS: &[(&str, &str)] = &[
 		"unpair a worker key first: `infergrid stake unpair`",
 	),
 	(
+		"RoleStaking::ConsentUsed",
+		"a worker key's consent pairs once, and its leaving voids what it gave: run the command again for a new one",
+	),
+	(
+		"RoleStaking::ConsentExpired",
+		"the worker key's consent waited too long: run the command again for a new one",
+	),
+	(
 		"RoleStaking::BadPairingProof",
-		"let the worker key sign for this operator on this chain: start the worker with --operator-key-file",
+		"let the worker key sign for this operator on this chain: `infergrid stake pair`, or start the worker \
+		 with --operator-key-file",
 	),
 	(
 		"Models::ModelExists",

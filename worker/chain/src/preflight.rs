@@ -102,6 +102,18 @@ impl View {
 		if self.operator_of(&worker).await?.is_some() {
 			return Ok(would_fail("RoleStaking::WorkerAlreadyPaired", ""));
 		}
+		let counter = self.consent_counter(&worker).await?;
+		if call
+			.arg::<u32>("counter")
+			.is_some_and(|given| given != counter)
+		{
+			return Ok(would_fail("RoleStaking::ConsentUsed", ""));
+		}
+		let valid_until = call.arg::<BlockNumber>("valid_until");
+		if let Some(last) = valid_until.filter(|last| *last < self.block().number) {
+			let detail = format!("its last block was {last}");
+			return Ok(would_fail("RoleStaking::ConsentExpired", detail));
+		}
 		for role in [Role::Miner, Role::Verifier, Role::Validator] {
 			if self.bond(role, who).await?.is_some() {
 				return Ok(None);

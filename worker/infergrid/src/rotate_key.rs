@@ -3,7 +3,7 @@
 use crate::{context::Context, failure::Failure, output, settings};
 use anyhow::anyhow;
 use clap::Args;
-use infergrid_chain::{Call, Chain, Options, Submitter};
+use infergrid_chain::{Call, Chain, Options, Submitter, pair_worker};
 use infergrid_journal::{DataDir, Journal};
 use infergrid_keys::Key;
 use std::path::PathBuf;
@@ -56,8 +56,7 @@ pub(crate) async fn run(args: RotateArgs, context: Context) -> Result<(), Failur
 	}
 	let view = chain.latest().await?;
 	if view.operator_of(&new.public()).await? != Some(operator.public()) {
-		let signature = new.sign_pairing(&genesis, &operator.public());
-		let pair = Call::pair_worker(&new.public(), &signature);
+		let pair = pair_worker(&chain, &view, &new, &operator.public()).await?;
 		submitter.submit_checked(&pair).await?;
 	}
 	drop(journal.hand_over(new.clone())?);

@@ -3,11 +3,11 @@
 use anyhow::{Context, Result, ensure};
 use infergrid_chain::{Call, Chain, Key, OfferTerms, SubmitError, Submitter, TaskInput, TaskOrder};
 use infergrid_primitives::{
-	AIT, Hash,
+	AIT, BlockNumber, Hash,
 	audit::{Measures, Verdict, Vote},
 	market::{Price, Role},
 	model::Profile,
-	request::{Finish, Receipt, SamplingParams, pairing_payload},
+	request::{Consent, Finish, Receipt, SamplingParams},
 };
 use infergrid_tests::{
 	client::{order, submit},
@@ -84,7 +84,12 @@ async fn calls(grid: &Grid, chain: &Chain, payer: &Submitter) -> Result<()> {
 	let receipt = receipt(grid, stranger);
 	let signature = stranger.sign(&receipt.payload(&chain.genesis()));
 	let others = Key::from_uri("//Dave//worker")?;
-	let consent = others.sign(&pairing_payload(&chain.genesis(), &others.public()));
+	let consent = Consent {
+		operator: others.public(),
+		counter: 0,
+		valid_until: BlockNumber::MAX,
+	};
+	let consents = others.sign(&consent.payload(&chain.genesis()));
 	let finished = u64::MAX;
 	let rows: Vec<Row> = vec![
 		(
@@ -175,7 +180,7 @@ async fn calls(grid: &Grid, chain: &Chain, payer: &Submitter) -> Result<()> {
 		("small bond", Call::bond(Role::Miner, 1), "RoleStaking::"),
 		(
 			"pair",
-			Call::pair_worker(&others.public(), &consent),
+			Call::pair_worker(&others.public(), &consent, &consents),
 			"RoleStaking::",
 		),
 	];

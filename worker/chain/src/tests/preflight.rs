@@ -7,6 +7,7 @@ use infergrid_primitives::{
 	AIT, AccountBytes, Balance, Hash,
 	market::{Price, Role},
 	model::{Arithmetic, Profile, ProofParams},
+	request::Consent,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -279,7 +280,13 @@ impl Scene {
 async fn a_pairing_or_a_withdrawal_that_the_chain_would_refuse_is_not_sent() {
 	let scene = scene().await;
 	let withdraw = Call::withdraw_unbonded(Role::Verifier);
-	let pair = Call::pair_worker(&[8; 32], &[0; 64]);
+	let consent = |counter, valid_until| Consent {
+		operator: scene.who(),
+		counter,
+		valid_until,
+	};
+	let pairs = |consent| Call::pair_worker(&[8; 32], &consent, &[0; 64]);
+	let pair = pairs(consent(0, 1_000_000));
 	let unpair = Call::unpair_worker(&[8; 32]);
 	for call in [&withdraw, &pair] {
 		scene
@@ -294,6 +301,20 @@ async fn a_pairing_or_a_withdrawal_that_the_chain_would_refuse_is_not_sent() {
 		.fails(&withdraw, "RoleStaking::NothingToWithdraw", "session 9")
 		.await;
 	assert_eq!(scene.refusal(&pair).await, None);
+	scene
+		.fails(
+			&pairs(consent(1, 1_000_000)),
+			"RoleStaking::ConsentUsed",
+			"a new one",
+		)
+		.await;
+	scene
+		.fails(
+			&pairs(consent(0, 0)),
+			"RoleStaking::ConsentExpired",
+			"a new one",
+		)
+		.await;
 	let stranger = [6u8; 32].encode();
 	scene
 		.put("RoleStaking", "Workers", ([8u8; 32],), stranger)
