@@ -2,7 +2,7 @@
 
 use crate::{
 	Config, Error, Event, Miners, Model, ModelInfo, ModelOf, Models, Pallet, Profiles, ProfilesOf,
-	Verifiers, footprint, is_valid_profile,
+	Verifiers, footprint,
 };
 use frame_support::{
 	ensure,
@@ -47,7 +47,9 @@ impl<T: Config> Pallet<T> {
 	}
 
 	pub(crate) fn do_register_profile(creator: &T::AccountId, profile: Profile) -> DispatchResult {
-		ensure!(is_valid_profile(&profile), Error::<T>::InvalidProfile);
+		profile
+			.validate()
+			.map_err(|flaw| Error::<T>::from(flaw.field))?;
 		let id = profile.id();
 		ensure!(!Profiles::<T>::contains_key(id), Error::<T>::ProfileExists);
 		let model_id = profile.model;

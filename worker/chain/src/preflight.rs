@@ -11,7 +11,8 @@ use crate::{
 };
 use codec::Decode;
 use infergrid_primitives::{
-	AccountBytes, Balance, BlockNumber, Hash, WorkerKey, market::Role, model::Profile,
+	AccountBytes, Balance, BlockNumber, Hash, WorkerKey, limits::Field, market::Role,
+	model::Profile,
 };
 
 impl Submitter {
@@ -167,6 +168,9 @@ impl View {
 		let Some(profile) = call.arg::<Profile>("profile") else {
 			return Ok(None);
 		};
+		if let Err(flaw) = profile.validate() {
+			return Ok(would_fail(error_of(flaw.field), flaw.to_string()));
+		}
 		if self.profile(&profile.id()).await?.is_some() {
 			return Ok(would_fail("Models::ProfileExists", ""));
 		}
@@ -313,6 +317,22 @@ impl View {
 			}
 			None => format!("session {session}"),
 		})
+	}
+}
+
+/// The dispatch error of a profile whose `field` is out of its bounds.
+fn error_of(field: Field) -> &'static str {
+	match field {
+		Field::Sampler => "Models::UnknownSampler",
+		Field::TopK => "Models::InvalidTopK",
+		Field::Chunk => "Models::InvalidChunk",
+		Field::ExponentMismatches => "Models::InvalidExponentMismatches",
+		Field::MantissaMean => "Models::InvalidMantissaMean",
+		Field::MantissaMedian => "Models::InvalidMantissaMedian",
+		Field::HardMargin => "Models::InvalidHardMargin",
+		Field::FingerprintDistance => "Models::InvalidFingerprintDistance",
+		Field::Context => "Models::InvalidContext",
+		Field::Speed => "Models::InvalidSpeed",
 	}
 }
 

@@ -118,26 +118,40 @@ fn a_profile_is_known_by_its_hash_and_belongs_to_its_models_creator() {
 fn profiles_that_cannot_be_run_or_checked_are_refused() {
 	execute(|| {
 		register();
-		let spoilt: [fn(&mut Profile); 11] = [
-			|profile| profile.sampler = 0,
-			|profile| profile.sampler = 2,
-			|profile| profile.proof.top_k = 0,
-			|profile| profile.proof.top_k = 1_025,
-			|profile| profile.proof.chunk = 0,
-			|profile| profile.proof.chunk = 257,
-			|profile| profile.proof.max_exponent_mismatches = profile.proof.top_k + 1,
-			|profile| profile.proof.hard_margin_milli = 0,
-			|profile| profile.context = 1,
-			|profile| profile.context = (1 << 20) + 1,
-			|profile| profile.min_tokens_per_second = 0,
+		let spoilt: [(fn(&mut Profile), Error<Test>); 10] = [
+			(|profile| profile.sampler = 2, Error::UnknownSampler),
+			(|profile| profile.proof.top_k = 1, Error::InvalidTopK),
+			(|profile| profile.proof.chunk = 257, Error::InvalidChunk),
+			(
+				|profile| profile.proof.max_exponent_mismatches = profile.proof.top_k,
+				Error::InvalidExponentMismatches,
+			),
+			(
+				|profile| profile.proof.max_mantissa_mean_milli = u32::MAX,
+				Error::InvalidMantissaMean,
+			),
+			(
+				|profile| profile.proof.max_mantissa_median_milli = 0,
+				Error::InvalidMantissaMedian,
+			),
+			(
+				|profile| profile.proof.hard_margin_milli = u32::MAX,
+				Error::InvalidHardMargin,
+			),
+			(
+				|profile| profile.proof.max_fingerprint_distance = 0,
+				Error::InvalidFingerprintDistance,
+			),
+			(|profile| profile.context = 1, Error::InvalidContext),
+			(
+				|profile| profile.min_tokens_per_second = 0,
+				Error::InvalidSpeed,
+			),
 		];
-		for spoil in spoilt {
+		for (spoil, error) in spoilt {
 			let mut profile = profile();
 			spoil(&mut profile);
-			assert_noop!(
-				Models::register_profile(signed(CREATOR), profile),
-				Error::<Test>::InvalidProfile
-			);
+			assert_noop!(Models::register_profile(signed(CREATOR), profile), error);
 		}
 	});
 }

@@ -367,6 +367,9 @@ async fn a_registration_that_the_chain_would_refuse_is_not_sent() {
 		})
 	};
 	scene
+		.fails(&profile(1), "Models::InvalidContext", "context is 1, not")
+		.await;
+	scene
 		.fails(&profile(200), "Models::UnknownModel", "publish")
 		.await;
 	let stranger = ([6u8; 32], info("small"), 10u8, 7u128, None::<u32>);
