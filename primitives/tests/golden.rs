@@ -13,7 +13,7 @@ use infergrid_primitives::{
 	fingerprint::Probe,
 	hashing::blake2_256,
 	market::Price,
-	model::{Arithmetic, Manifest, ManifestFile, Profile, ProofParams},
+	model::{Arithmetic, Manifest, ManifestFile, Profile, ProofParams, model_id},
 	request::{
 		Assurance, Consent, Finish, Payment, PromptCommitment, Receipt, Request, SamplingParams,
 		commit_inline, commit_tokens, delivery_payload, opening_payload, sampler_seed,
@@ -271,6 +271,7 @@ fn models_and_profiles() {
 		licence: b"Apache-2.0".to_vec(),
 	};
 	hashes("model", manifest.id());
+	hashes("registration", model_id(&counted(2), &counted(6)));
 	let profile = Profile {
 		model: counted(6),
 		arithmetic: Arithmetic::F32,

@@ -18,7 +18,7 @@ use infergrid_primitives::{
 	Hash,
 	audit::{FINGERPRINT_LEN, Measures, Verdict, Vote},
 	market::{Bonds, Price, Role},
-	model::{Arithmetic, Profile, ProofParams},
+	model::{Arithmetic, Profile, ProofParams, model_id},
 	request::{Assurance, Consent, Finish, Receipt, SamplingParams},
 };
 use infergrid_runtime::{
@@ -36,7 +36,7 @@ const PAYER: &str = "//Gateway";
 const MINERS: [&str; 2] = ["//Alice//stash", "//Bob//stash"];
 const VERIFIERS: [&str; 3] = ["//Charlie", "//Dave", "//Eve"];
 const MAX_FEE: u128 = 10 * AIT;
-const MODEL: Hash = [7; 32];
+const MANIFEST: Hash = [7; 32];
 
 fn worker_of(operator: &str) -> String {
 	format!("{}//worker", operator.trim_end_matches("//stash"))
@@ -44,7 +44,7 @@ fn worker_of(operator: &str) -> String {
 
 fn profile() -> Profile {
 	Profile {
-		model: MODEL,
+		model: model_id(&account(CREATOR).into(), &MANIFEST),
 		arithmetic: Arithmetic::F32,
 		sampler: 1,
 		proof: ProofParams::default(),
@@ -84,7 +84,7 @@ fn market() -> (Chain, Hash) {
 	}
 	let info = ModelInfo {
 		name: BoundedVec::truncate_from(b"demo".to_vec()),
-		manifest_hash: [2; 32],
+		manifest_hash: MANIFEST,
 		layers: 4,
 		weight_bytes: 1_000,
 		licence: BoundedVec::truncate_from(b"MIT".to_vec()),
@@ -92,11 +92,7 @@ fn market() -> (Chain, Hash) {
 	ok(
 		&mut chain,
 		CREATOR,
-		pallet_models::Call::register_model {
-			id: MODEL,
-			info,
-			royalty: 20,
-		},
+		pallet_models::Call::register_model { info, royalty: 20 },
 	);
 	ok(
 		&mut chain,

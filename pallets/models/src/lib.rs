@@ -11,7 +11,9 @@
 //!
 //! ## Overview
 //!
-//! - A **model** is known by the hash of its manifest. Its creator holds a deposit by the size of
+//! - A **model** is known by the hash of its creator and its manifest. Another's registration of the
+//!   same files is another model, so nobody can register first what somebody else is about to. Its
+//!   creator holds a deposit by the size of
 //!   what is stored, and earns a royalty of each fee, within [`Config::MinRoyalty`] and
 //!   [`Config::MaxRoyalty`].
 //! - A **profile** is registered by the model's creator and never changes: its id is its hash.
@@ -94,7 +96,7 @@ pub mod pallet {
 	pub type ListOf<T> =
 		BoundedVec<<T as frame_system::Config>::AccountId, <T as Config>::MaxCandidates>;
 
-	const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
+	const STORAGE_VERSION: StorageVersion = StorageVersion::new(2);
 
 	#[pallet::pallet]
 	#[pallet::storage_version(STORAGE_VERSION)]
@@ -252,7 +254,7 @@ pub mod pallet {
 
 	#[pallet::error]
 	pub enum Error<T> {
-		/// The model is registered already: look its creator up.
+		/// The creator has registered the model already: use it.
 		ModelExists,
 		/// No such model: register it first.
 		UnknownModel,
@@ -355,7 +357,8 @@ pub mod pallet {
 
 	#[pallet::call(weight(<T as Config>::WeightInfo))]
 	impl<T: Config> Pallet<T> {
-		/// Registers the model with manifest hash `id`.
+		/// Registers a model. Its id follows from the creator and the manifest: see
+		/// [`infergrid_primitives::model::model_id`].
 		///
 		/// ## Dispatch Origin
 		///
@@ -372,12 +375,11 @@ pub mod pallet {
 		#[pallet::call_index(0)]
 		pub fn register_model(
 			origin: OriginFor<T>,
-			id: Hash,
 			info: ModelInfo,
 			royalty: u8,
 		) -> DispatchResult {
 			let creator = ensure_signed(origin)?;
-			Self::do_register_model(creator, id, info, royalty)
+			Self::do_register_model(creator, info, royalty)
 		}
 
 		/// Registers a profile of a model. Its id is its hash.

@@ -16,7 +16,7 @@ use scale_info::TypeInfo;
 pub struct ModelInfo {
 	/// A name for people, in UTF-8; not unique.
 	pub name: BoundedVec<u8, ConstU32<64>>,
-	/// BLAKE3 root of the encoded manifest, by which it is fetched.
+	/// [`infergrid_primitives::model::Manifest::id`], by which whoever has the files finds the model.
 	pub manifest_hash: Hash,
 	/// Decoder layers.
 	pub layers: u32,

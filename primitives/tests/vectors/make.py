@@ -224,6 +224,7 @@ def payloads():
         "committee": payload("committee", counted(11) + u64(9) + u8(1)),
         "select": payload("select", counted(11) + u64(9)),
         "model": b"infergrid/model/v1" + manifest(),
+        "registration": b"infergrid/registration/v1" + counted(2) + counted(6),
         "profile": b"infergrid/profile/v1" + profile(),
         "fingerprint": FINGERPRINT,
         "draw: seat": DRAW_DOMAIN + counted(11) + counted(18) + u32(2),

@@ -148,12 +148,8 @@ impl Call {
 	}
 
 	/// Registers a model; the signer earns `royalty` percent of each fee.
-	pub fn register_model(id: &Hash, info: &ModelInfo, royalty: u8) -> Self {
-		let args = vec![
-			("id", id.encode()),
-			("info", info.encode()),
-			("royalty", royalty.encode()),
-		];
+	pub fn register_model(info: &ModelInfo, royalty: u8) -> Self {
+		let args = vec![("info", info.encode()), ("royalty", royalty.encode())];
 		Self::new(pallet::MODELS, call::REGISTER_MODEL, args)
 	}
 

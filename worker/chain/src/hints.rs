@@ -59,7 +59,7 @@ const HINTS: &[(&str, &str)] = &[
 	),
 	(
 		"Models::ModelExists",
-		"the model is registered already, perhaps by somebody else: look its creator up",
+		"this account has registered the model already: use it",
 	),
 	(
 		"Models::UnknownModel",

@@ -11,8 +11,10 @@ use crate::{
 };
 use codec::Decode;
 use infergrid_primitives::{
-	AccountBytes, Balance, BlockNumber, Hash, WorkerKey, limits::Field, market::Role,
-	model::Profile,
+	AccountBytes, Balance, BlockNumber, Hash, WorkerKey,
+	limits::Field,
+	market::Role,
+	model::{Profile, model_id},
 };
 
 impl Submitter {
@@ -56,7 +58,7 @@ impl View {
 			(pallet::STAKING, call::WITHDRAW_UNBONDED) => self.withdraws(signer, call).await?,
 			(pallet::STAKING, call::PAIR_WORKER) => self.pairs(signer, call).await?,
 			(pallet::STAKING, call::UNPAIR_WORKER) => self.unpairs(signer, call).await?,
-			(pallet::MODELS, call::REGISTER_MODEL) => self.registers(call).await?,
+			(pallet::MODELS, call::REGISTER_MODEL) => self.registers(signer, call).await?,
 			(pallet::MODELS, call::REGISTER_PROFILE) => self.profiles_model(signer, call).await?,
 			(pallet::MODELS, call::SET_OFFER) => self.offers_profile(signer, call).await?,
 			(pallet::MODELS, call::STAND) => self.stands(signer, call).await?,
@@ -136,14 +138,17 @@ impl View {
 		})
 	}
 
-	async fn registers(&self, call: &Call) -> Result<Option<Refusal>, ReadError> {
-		let (Some(id), Some(info), Some(royalty)) = (
-			call.arg::<Hash>("id"),
-			call.arg::<ModelInfo>("info"),
-			call.arg::<u8>("royalty"),
-		) else {
+	async fn registers(
+		&self,
+		who: &AccountBytes,
+		call: &Call,
+	) -> Result<Option<Refusal>, ReadError> {
+		let (Some(info), Some(royalty)) =
+			(call.arg::<ModelInfo>("info"), call.arg::<u8>("royalty"))
+		else {
 			return Ok(None);
 		};
+		let id = model_id(who, &info.manifest_hash);
 		let royalties = self.royalties()?;
 		Ok(if info.name.is_empty() || info.licence.is_empty() {
 			would_fail("Models::InvalidModelInfo", "")

@@ -6,7 +6,7 @@ use codec::Encode;
 use infergrid_primitives::{
 	AIT, AccountBytes, Balance, Hash,
 	market::{Price, Role},
-	model::{Arithmetic, Profile, ProofParams},
+	model::{Arithmetic, Profile, ProofParams, model_id},
 	request::Consent,
 };
 use std::{sync::Arc, time::Duration};
@@ -344,7 +344,7 @@ fn info(name: &str) -> ModelInfo {
 #[tokio::test(start_paused = true)]
 async fn a_registration_that_the_chain_would_refuse_is_not_sent() {
 	let scene = scene().await;
-	let register = |name: &str, royalty| Call::register_model(&MODEL, &info(name), royalty);
+	let register = |name: &str, royalty| Call::register_model(&info(name), royalty);
 	for royalty in [4, 21] {
 		scene
 			.fails(
@@ -376,8 +376,16 @@ async fn a_registration_that_the_chain_would_refuse_is_not_sent() {
 	scene
 		.put("Models", "Models", (MODEL,), stranger.encode())
 		.await;
+	assert_eq!(
+		scene.refusal(&register("small", 5)).await,
+		None,
+		"another's model of the same files stands in nobody's way"
+	);
+	let mine = model_id(&scene.who(), &info("small").manifest_hash);
+	let own = (scene.who(), info("small"), 10u8, 7u128, None::<u32>);
+	scene.put("Models", "Models", (mine,), own.encode()).await;
 	scene
-		.fails(&register("small", 5), "Models::ModelExists", "already")
+		.fails(&register("small", 5), "Models::ModelExists", "use it")
 		.await;
 	scene
 		.fails(&profile(200), "Models::NotCreator", "creator")
@@ -394,7 +402,7 @@ async fn an_account_without_money_is_told_before_it_sends() {
 		scene.submitter.chain().clone(),
 		Key::from_uri("//Bob").unwrap(),
 	);
-	let call = Call::register_model(&MODEL, &info("small"), 5);
+	let call = Call::register_model(&info("small"), 5);
 	let refused = poor.preflight(&call).await.unwrap_err();
 	assert!(matches!(
 		refused,
