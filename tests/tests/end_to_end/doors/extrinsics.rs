@@ -1,7 +1,9 @@
 //! The chain's calls.
 
 use anyhow::{Context, Result, ensure};
-use infergrid_chain::{Call, Chain, Key, OfferTerms, SubmitError, Submitter, TaskInput, TaskOrder};
+use infergrid_chain::{
+	Call, Chain, Key, OfferTerms, Refusal, SubmitError, Submitter, TaskInput, TaskOrder,
+};
 use infergrid_primitives::{
 	AIT, BlockNumber, Hash,
 	audit::{Measures, Verdict, Vote},
@@ -16,6 +18,9 @@ use infergrid_tests::{
 	keys::Operator,
 };
 use std::time::Duration;
+
+/// How a worker's duties are refused from whoever is no operator's worker.
+const UNPAIRED: &str = "RoleStaking::WorkerNotPaired";
 
 /// A call with the error that it must have.
 type Row = (&'static str, Call, &'static str);
@@ -161,7 +166,7 @@ async fn calls(grid: &Grid, chain: &Chain, payer: &Submitter) -> Result<()> {
 		(
 			"result",
 			Call::submit_result(finished, &receipt, &signature),
-			"Tasks::TaskNotFound",
+			UNPAIRED,
 		),
 		("offer", Call::set_offer(&grid.profile, &terms), "Models::"),
 		("stand", Call::stand(&grid.profile), "Models::"),
@@ -171,11 +176,11 @@ async fn calls(grid: &Grid, chain: &Chain, payer: &Submitter) -> Result<()> {
 			Call::register_profile(&changed(grid)),
 			"Models::",
 		),
-		("commit", Call::commit_vote(finished, &unknown), "Audits::"),
+		("commit", Call::commit_vote(finished, &unknown), UNPAIRED),
 		(
 			"reveal",
 			Call::reveal_vote(finished, &vote, &unknown),
-			"Audits::",
+			UNPAIRED,
 		),
 		("small bond", Call::bond(Role::Miner, 1), "RoleStaking::"),
 		(
@@ -190,6 +195,10 @@ async fn calls(grid: &Grid, chain: &Chain, payer: &Submitter) -> Result<()> {
 			Err(error @ SubmitError::Dispatch { .. }) => {
 				Ok((*name, error.dispatch_error().unwrap_or_default().to_owned()))
 			}
+			Err(SubmitError::Refused {
+				reason: Refusal::WouldFail { error, .. },
+				..
+			}) => Ok((*name, error.to_owned())),
 			Err(error) => Err(anyhow::Error::from(error).context(*name)),
 		}
 	});
@@ -262,9 +271,16 @@ async fn refused(payer: &Submitter, result: &Call) -> Result<()> {
 		.err()
 		.context("was taken")?;
 	ensure!(
-		error
-			.dispatch_error()
-			.is_some_and(|error| error.starts_with("Tasks::")),
+		matches!(
+			error,
+			SubmitError::Refused {
+				reason: Refusal::WouldFail {
+					error: UNPAIRED,
+					..
+				},
+				..
+			}
+		),
 		"{error}"
 	);
 	Ok(())
