@@ -30,6 +30,9 @@ const FUNDS_FOR_TOKENS: u32 = 100_000;
 /// Local files by [`infergrid_primitives::model::Manifest::id`].
 type Checkpoints = HashMap<Hash, Arc<Checkpoint>>;
 
+/// A profile with its identifier, its model and the model's files.
+type AtHand = (Hash, Profile, Registered, Arc<Checkpoint>);
+
 /// The models whose files are in `directories`.
 pub(crate) fn open(directories: &[PathBuf]) -> Result<Checkpoints, Failure> {
 	let mut checkpoints = HashMap::new();
@@ -86,13 +89,14 @@ impl GridMarket {
 		Ok(models)
 	}
 
-	/// The profiles of models whose files are here.
-	async fn at_hand(&self, view: &View) -> Result<Vec<(Hash, Profile, Registered)>, ReadError> {
+	/// The profiles of open models whose files are here.
+	async fn at_hand(&self, view: &View) -> Result<Vec<AtHand>, ReadError> {
 		let models = view.models().await?;
 		let at_hand = |(id, profile): (Hash, Profile)| {
 			let model = models.get(&profile.model)?;
-			let here = self.checkpoints.contains_key(&model.info.manifest_hash);
-			here.then(|| (id, profile, model.clone()))
+			let checkpoint = self.checkpoints.get(&model.info.manifest_hash)?;
+			let open = model.retired_at.is_none();
+			open.then(|| (id, profile, model.clone(), checkpoint.clone()))
 		};
 		let profiles = view.profiles().await?;
 		Ok(profiles.into_iter().filter_map(at_hand).collect())
@@ -101,19 +105,13 @@ impl GridMarket {
 	async fn read_models(&self, view: &View) -> Result<Vec<Arc<Model>>, ReadError> {
 		let rules = view.task_rules()?;
 		let (mut known, mut profiles) = (Vec::new(), Vec::new());
-		for (id, profile, model) in self.at_hand(view).await? {
-			let Some(checkpoint) = self.checkpoints.get(&model.info.manifest_hash) else {
-				continue;
-			};
-			if model.retired_at.is_some() {
-				continue;
-			}
+		for (id, profile, model, checkpoint) in self.at_hand(view).await? {
 			known.push(Known {
 				name: String::from_utf8_lossy(&model.info.name).into_owned(),
 				owner: address(&model.creator),
 				profile: id,
 			});
-			profiles.push((id, profile, checkpoint.clone()));
+			profiles.push((id, profile, checkpoint));
 		}
 		let mut models = Vec::new();
 		for ((names, known), (id, profile, checkpoint)) in
@@ -149,7 +147,7 @@ impl GridMarket {
 				 send it some AIT"
 			));
 		}
-		for (_, profile, _) in self.at_hand(&view).await? {
+		for (_, profile, ..) in self.at_hand(&view).await? {
 			let price = Price {
 				input: profile.reference_input,
 				output: profile.reference_output,

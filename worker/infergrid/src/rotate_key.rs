@@ -35,8 +35,7 @@ pub(crate) async fn run(args: RotateArgs, context: Context) -> Result<(), Failur
 	let operator = key(&args.operator_key_file)?;
 	let data = DataDir::take(&args.data)?;
 	let chain = Chain::connect(Options::new(context.common.node.clone())).await?;
-	let genesis = chain.genesis();
-	let journal = Journal::open(&data.journal(), &genesis, old.clone())?;
+	let journal = Journal::open(&data.journal(), &chain.genesis(), old.clone())?;
 	let submitter = Submitter::new(chain.clone(), operator.clone());
 	let answers = infergrid_miner::Node::new(submitter.clone());
 	let owed = infergrid_miner::owed(&journal, &answers).await?;

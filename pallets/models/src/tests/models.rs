@@ -126,7 +126,8 @@ fn a_profile_is_known_by_its_hash_and_belongs_to_its_models_creator() {
 fn profiles_that_cannot_be_run_or_checked_are_refused() {
 	execute(|| {
 		register();
-		let spoilt: [(fn(&mut Profile), Error<Test>); 10] = [
+		type Spoil = fn(&mut Profile);
+		let spoilt: [(Spoil, Error<Test>); 10] = [
 			(|profile| profile.sampler = 2, Error::UnknownSampler),
 			(|profile| profile.proof.top_k = 1, Error::InvalidTopK),
 			(|profile| profile.proof.chunk = 257, Error::InvalidChunk),
