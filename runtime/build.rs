@@ -1,6 +1,10 @@
 //! Builds the runtime to wasm next to the native build.
 
 fn main() {
-	#[cfg(feature = "std")]
+	#[cfg(all(feature = "std", not(feature = "metadata-hash")))]
 	substrate_wasm_builder::WasmBuilder::build_using_defaults();
+	#[cfg(all(feature = "std", feature = "metadata-hash"))]
+	substrate_wasm_builder::WasmBuilder::init_with_defaults()
+		.enable_metadata_hash("AIT", 12)
+		.build();
 }

@@ -1,6 +1,6 @@
 //! Chain specifications: a network's genesis and the properties that wallets show.
 
-use infergrid_runtime::WASM_BINARY;
+use infergrid_runtime::{WASM_BINARY, constants::SS58_PREFIX, genesis::LIVE_RUNTIME_PRESET};
 use polkadot_sdk::{
 	sc_chain_spec::{ChainSpecExtension, GenericChainSpec},
 	sc_service::{ChainType, Properties},
@@ -23,7 +23,7 @@ fn properties() -> Properties {
 	let mut properties = Properties::new();
 	properties.insert("tokenSymbol".into(), "AIT".into());
 	properties.insert("tokenDecimals".into(), 12.into());
-	properties.insert("ss58Format".into(), 42.into());
+	properties.insert("ss58Format".into(), SS58_PREFIX.into());
 	properties
 }
 
@@ -39,6 +39,25 @@ fn preset(name: &str, id: &str, chain_type: ChainType, preset: &str) -> Result<C
 		.with_properties(properties())
 		.with_genesis_config_preset_name(preset)
 		.build())
+}
+
+/// What `--chain` calls the template of a network that lives.
+pub(crate) const LIVE: &str = "live";
+
+/// A network that lives, without accounts, validators and a sudo key: it is written to a file, and
+/// whoever launches it puts theirs in.
+pub(crate) fn live() -> Result<ChainSpec, String> {
+	if cfg!(feature = "fast-runtime") {
+		return Err(
+			"this node has the short windows of private networks: build one without the feature fast-runtime".into(),
+		);
+	}
+	preset(
+		"Infergrid",
+		"infergrid",
+		ChainType::Live,
+		LIVE_RUNTIME_PRESET,
+	)
 }
 
 /// One validator, Alice.

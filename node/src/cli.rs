@@ -3,8 +3,8 @@
 use clap::{Arg, Command};
 use polkadot_sdk::sc_cli;
 
-const CHAIN_HELP: &str =
-	"Chain to be part of: dev, local (the default), or the path of a chain specification";
+const CHAIN_HELP: &str = "Chain to be part of: the path of a chain specification; dev or local for a private one; live for the \
+	 template of a public one, which can only be exported";
 
 fn chain_help(chain: Arg) -> Arg {
 	chain.help(CHAIN_HELP).long_help(CHAIN_HELP)

@@ -39,6 +39,9 @@ impl Failure {
 	}
 }
 
+/// What `--chain` takes.
+const CHAINS: &str = "give --chain dev, local, or the path of a chain specification";
+
 impl SubstrateCli for Cli {
 	fn impl_name() -> String {
 		"Infergrid Node".into()
@@ -67,13 +70,15 @@ impl SubstrateCli for Cli {
 	fn load_spec(&self, id: &str) -> Result<Box<dyn ChainSpec>, String> {
 		Ok(match id {
 			"dev" => Box::new(chain_spec::development()?),
-			"" | "local" => Box::new(chain_spec::local()?),
+			"local" => Box::new(chain_spec::local()?),
+			chain_spec::LIVE => Box::new(chain_spec::live()?),
+			"" => return Err(format!("which chain? {CHAINS}")),
 			path if Path::new(path).exists() => {
 				Box::new(chain_spec::ChainSpec::from_json_file(PathBuf::from(path))?)
 			}
 			unknown => {
 				return Err(format!(
-					"there is no chain and no file `{unknown}`: give dev, local, or the path of a chain specification"
+					"there is no chain and no file `{unknown}`: {CHAINS}"
 				));
 			}
 		})
@@ -162,6 +167,13 @@ fn run_subcommand(cli: &Cli, subcommand: &Subcommand) -> sc_cli::Result<()> {
 }
 
 fn run_node(cli: &Cli) -> Result<(), Failure> {
+	if cli.run.shared_params.chain.as_deref() == Some(chain_spec::LIVE) {
+		return Err(Failure::Other(
+			"`live` is a template without validators: write it to a file by `export-chain-spec --chain live`, \
+		            put accounts, bonds, session keys and a sudo key in, and run --chain with that file"
+				.into(),
+		));
+	}
 	let runner = cli.create_runner(&cli.run)?;
 	let disk = Disk::new(runner.config().base_path.path(), cli.disk_reserve);
 	disk.check()?;

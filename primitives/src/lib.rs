@@ -17,6 +17,7 @@ compile_error!("a known bug, for tests only: leave the feature `bug-fee-rounds-d
 pub mod audit;
 pub mod fingerprint;
 pub mod hashing;
+pub mod limits;
 pub mod market;
 pub mod model;
 pub mod randomness;

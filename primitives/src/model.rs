@@ -1,6 +1,6 @@
 //! Models and the profiles that pin how they are run for money.
 
-use crate::{Balance, Hash, hashing::blake2_256};
+use crate::{AccountBytes, Balance, Hash, hashing::blake2_256};
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use scale_info::TypeInfo;
@@ -28,12 +28,21 @@ pub struct Manifest {
 }
 
 impl Manifest {
-	/// The model's identifier: the same on every chain.
+	/// What the files are, whoever registers them: the same on every chain.
 	pub fn id(&self) -> Hash {
 		let mut bytes = b"infergrid/model/v1".to_vec();
 		self.encode_to(&mut bytes);
 		blake2_256(&bytes)
 	}
+}
+
+/// The identifier of the model that `creator` registers, whose [`Manifest::id`] is `manifest`: the same
+/// on every chain, and another for every creator, so that nobody can register a model in the place of
+/// another and earn its royalties.
+pub fn model_id(creator: &AccountBytes, manifest: &Hash) -> Hash {
+	let mut bytes = b"infergrid/registration/v1".to_vec();
+	(creator, manifest).encode_to(&mut bytes);
+	blake2_256(&bytes)
 }
 
 /// What weights, activations and accumulators are made of.
@@ -126,7 +135,7 @@ impl Default for ProofParams {
 	Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
 )]
 pub struct Profile {
-	/// The model.
+	/// The model: see [`model_id`].
 	pub model: Hash,
 	/// Arithmetic class.
 	pub arithmetic: Arithmetic,

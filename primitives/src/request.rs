@@ -266,9 +266,23 @@ impl Receipt {
 	}
 }
 
-/// The bytes a worker key signs to act for `operator`.
-pub fn pairing_payload(genesis: &Hash, operator: &AccountBytes) -> Vec<u8> {
-	payload("pair", genesis, operator)
+/// A worker key's consent to act for an operator: good for one pairing, until its block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
+pub struct Consent {
+	/// For whom the key agrees to act.
+	pub operator: AccountBytes,
+	/// The counter that the chain keeps for the key. Each pairing moves it on, and so does the end
+	/// of one that either side asked for.
+	pub counter: u32,
+	/// The last block in which the chain takes the consent.
+	pub valid_until: BlockNumber,
+}
+
+impl Consent {
+	/// The bytes that the worker key signs.
+	pub fn payload(&self, genesis: &Hash) -> Vec<u8> {
+		payload("pair", genesis, self)
+	}
 }
 
 /// The bytes a payer signs to receive a task's answer at the peer `peer`.

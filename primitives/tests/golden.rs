@@ -13,12 +13,11 @@ use infergrid_primitives::{
 	fingerprint::Probe,
 	hashing::blake2_256,
 	market::Price,
-	model::{Arithmetic, Manifest, ManifestFile, Profile, ProofParams},
+	model::{Arithmetic, Manifest, ManifestFile, Profile, ProofParams, model_id},
 	randomness::{Output, Ticket, task_anchor},
 	request::{
-		Assurance, Finish, Payment, PromptCommitment, Receipt, Request, SamplingParams,
-		commit_inline, commit_tokens, delivery_payload, opening_payload, pairing_payload,
-		sampler_seed,
+		Assurance, Consent, Finish, Payment, PromptCommitment, Receipt, Request, SamplingParams,
+		commit_inline, commit_tokens, delivery_payload, opening_payload, sampler_seed,
 	},
 	sampler::{History, Noise, choose},
 	trace,
@@ -201,7 +200,12 @@ fn receipts() {
 fn what_workers_and_payers_sign() {
 	let peer: Vec<u8> = (0..38).collect();
 	let genesis = counted(GENESIS);
-	signs("pair", &pairing_payload(&genesis, &counted(2)));
+	let consent = Consent {
+		operator: counted(2),
+		counter: 3,
+		valid_until: 1_000_000,
+	};
+	signs("pair", &consent.payload(&genesis));
 	signs("deliver", &delivery_payload(&genesis, 42, &peer));
 	signs("open", &opening_payload(&genesis, 42, 2, &peer));
 }
@@ -282,6 +286,7 @@ fn models_and_profiles() {
 		licence: b"Apache-2.0".to_vec(),
 	};
 	hashes("model", manifest.id());
+	hashes("registration", model_id(&counted(2), &counted(6)));
 	let profile = Profile {
 		model: counted(6),
 		arithmetic: Arithmetic::F32,

@@ -26,6 +26,9 @@ pub(crate) const fn slow_or_fast(slow: u32, fast: u32) -> u32 {
 /// Slots in an epoch, which is also a session. Never changes after genesis.
 pub const EPOCH_DURATION_IN_SLOTS: u32 = slow_or_fast(10 * MINUTES, MINUTES);
 
+/// The prefix of accounts as text. That of networks that live is theirs alone; it is in no registry yet.
+pub const SS58_PREFIX: u16 = slow_or_fast(6_174, 42) as u16;
+
 /// A thousandth of an AIT.
 pub const MILLI_AIT: Balance = AIT / 1_000;
 

@@ -9,7 +9,7 @@ use crate::{
 use frame_support::{
 	PalletId, parameter_types,
 	traits::{
-		ConstU8, ConstU32, ConstU128, OnUnbalanced, VariantCountOf,
+		ConstU8, ConstU32, ConstU128, Imbalance, OnUnbalanced, VariantCountOf,
 		fungible::{Balanced, Credit},
 		tokens::{PayFromAccount, UnityAssetBalanceConversion},
 	},
@@ -19,7 +19,7 @@ use frame_system::{EnsureRoot, EnsureRootWithSuccess};
 use pallet_transaction_payment::{FungibleAdapter, Multiplier, TargetedFeeAdjustment};
 use polkadot_sdk::*;
 use sp_runtime::{
-	FixedPointNumber, Permill, Perquintill,
+	FixedPointNumber, Perbill, Permill, Perquintill,
 	traits::{Bounded, IdentityLookup},
 };
 
@@ -40,15 +40,23 @@ impl pallet_balances::Config for Runtime {
 	type DoneSlashHandler = ();
 }
 
-/// Gives fees and tips to the author of the block. What cannot be given is burnt.
+/// Burns a part of each fee, and gives the rest with the tip to the author of the block: an author who
+/// fills its blocks with its own transactions pays for it. What cannot be given is burnt as well.
 #[derive(Debug)]
-pub struct ToAuthor;
+pub struct FeesAndTips;
 
-impl OnUnbalanced<Credit<AccountId, Balances>> for ToAuthor {
-	fn on_nonzero_unbalanced(credit: Credit<AccountId, Balances>) {
+impl OnUnbalanced<Credit<AccountId, Balances>> for FeesAndTips {
+	fn on_unbalanceds(mut fee_then_tip: impl Iterator<Item = Credit<AccountId, Balances>>) {
+		let Some(fee) = fee_then_tip.next() else {
+			return;
+		};
+		let burnt = BurntFee::get() * fee.peek();
+		let (burnt, mut earned) = fee.split(burnt);
+		drop(burnt);
+		fee_then_tip.for_each(|tip| earned.subsume(tip));
 		if let Some(author) = Authorship::author() {
 			// Fails only for an account that the credit is too small to open.
-			drop(Balances::resolve(&author, credit));
+			drop(Balances::resolve(&author, earned));
 		}
 	}
 }
@@ -58,6 +66,8 @@ parameter_types! {
 	pub const WeightFee: Balance = 10;
 	/// Plancks per byte.
 	pub const ByteFee: Balance = 10_000_000;
+	/// The part of a fee that is burnt.
+	pub const BurntFee: Perbill = Perbill::from_percent(80);
 	/// Fullness at which fees neither rise nor fall.
 	pub const TargetBlockFullness: Perquintill = Perquintill::from_percent(25);
 	/// Fees move by about a tenth in an hour of full blocks.
@@ -68,7 +78,7 @@ parameter_types! {
 
 impl pallet_transaction_payment::Config for Runtime {
 	type RuntimeEvent = RuntimeEvent;
-	type OnChargeTransaction = FungibleAdapter<Balances, ToAuthor>;
+	type OnChargeTransaction = FungibleAdapter<Balances, FeesAndTips>;
 	type WeightToFee = ConstantMultiplier<Balance, WeightFee>;
 	type LengthToFee = ConstantMultiplier<Balance, ByteFee>;
 	type FeeMultiplierUpdate = TargetedFeeAdjustment<

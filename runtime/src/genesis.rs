@@ -1,6 +1,10 @@
 //! Genesis presets.
 //!
-//! Operators are the stash accounts, `//Alice//stash` and so on: they own the session keys and the
+//! `live` is what a network that lives begins with: nobody owns, bonds, validates or rules anything.
+//! Whoever launches it writes accounts, bonds, session keys and a sudo key of their own into the chain
+//! specification. A runtime with the short windows of `fast-runtime` does not know it.
+//!
+//! In the other presets operators are the stash accounts, `//Alice//stash` and so on: they own the session keys and the
 //! bonds, as local network tools write them, too. Their nodes run on the keys of `//Alice` and so on.
 
 use crate::{
@@ -15,6 +19,12 @@ use serde_json::Value;
 use sp_genesis_builder::{DEV_RUNTIME_PRESET, LOCAL_TESTNET_RUNTIME_PRESET, PresetId};
 use sp_keyring::{Ed25519Keyring, Sr25519Keyring};
 use sp_runtime::Perbill;
+
+/// The preset of networks that live.
+pub const LIVE_RUNTIME_PRESET: &str = "live";
+
+/// Whether windows are short.
+const FAST: bool = cfg!(feature = "fast-runtime");
 
 /// What every well-known account owns.
 const ENDOWMENT: Balance = 1_000_000 * AIT;
@@ -116,9 +126,26 @@ fn network(validators: &[Validator]) -> Value {
 	})
 }
 
+/// The genesis of a network that lives, with every place that has to be filled in empty.
+pub fn live() -> Value {
+	build_struct_json_patch!(RuntimeGenesisConfig {
+		balances: BalancesConfig { balances: vec![] },
+		babe: BabeConfig {
+			epoch_config: BABE_GENESIS_EPOCH_CONFIG
+		},
+		role_staking: RoleStakingConfig { bonds: vec![] },
+		audits: AuditsConfig {
+			audit_rate: Perbill::one()
+		},
+		session: SessionConfig { keys: vec![] },
+		sudo: SudoConfig { key: None },
+	})
+}
+
 /// The preset `id` as JSON: a patch on the default genesis.
 pub fn preset(id: &PresetId) -> Option<Vec<u8>> {
 	let patch = match id.as_ref() {
+		LIVE_RUNTIME_PRESET if !FAST => live(),
 		DEV_RUNTIME_PRESET => network(&[Validator::ALICE]),
 		LOCAL_TESTNET_RUNTIME_PRESET => network(&[Validator::ALICE, Validator::BOB]),
 		_ => return None,
@@ -128,8 +155,11 @@ pub fn preset(id: &PresetId) -> Option<Vec<u8>> {
 
 /// The names that [`preset`] knows.
 pub fn preset_names() -> Vec<PresetId> {
-	vec![
-		PresetId::from(DEV_RUNTIME_PRESET),
-		PresetId::from(LOCAL_TESTNET_RUNTIME_PRESET),
-	]
+	let private = [DEV_RUNTIME_PRESET, LOCAL_TESTNET_RUNTIME_PRESET];
+	let public = (!FAST).then_some(LIVE_RUNTIME_PRESET);
+	private
+		.into_iter()
+		.chain(public)
+		.map(PresetId::from)
+		.collect()
 }

@@ -1,6 +1,7 @@
 //! The runtime of the Infergrid chain: the market's pallets beside the SDK's, on BABE and GRANDPA.
 //!
 //! One file for each subject: `system`, `consensus`, `economics` and [`market`] configure the pallets,
+//! `duties` says whose transactions have room in every block,
 //! [`constants`] has time and money, [`genesis`] the presets, [`apis`] what the node may ask.
 //!
 //! Feature `fast-runtime` shortens epochs from 200 slots to 20 and every window of the market, for
@@ -24,6 +25,7 @@ pub mod apis;
 mod benchmarks;
 mod consensus;
 pub mod constants;
+mod duties;
 mod economics;
 pub mod genesis;
 pub mod market;
@@ -31,6 +33,7 @@ mod system;
 
 pub use apis::RuntimeApi;
 pub use consensus::{BABE_GENESIS_EPOCH_CONFIG, REPORTABLE_SESSIONS, SessionKeys};
+pub use duties::CheckOperational;
 pub use infergrid_primitives::{AIT, Balance, BlockNumber};
 pub use system::ProxyType;
 
@@ -82,6 +85,7 @@ pub type TxExtension = (
 	frame_system::CheckGenesis<Runtime>,
 	frame_system::CheckMortality<Runtime>,
 	frame_system::CheckNonce<Runtime>,
+	duties::CheckOperational,
 	frame_system::CheckWeight<Runtime>,
 	pallet_transaction_payment::ChargeTransactionPayment<Runtime>,
 	frame_metadata_hash_extension::CheckMetadataHash<Runtime>,

@@ -4,7 +4,7 @@ use crate::{
 	AccountId, Babe, Balance, Balances, Block, BlockNumber, Hash, MultiBlockMigrations, Nonce,
 	OriginCaller, PalletInfo, Preimage, Runtime, RuntimeCall, RuntimeEvent, RuntimeHoldReason,
 	RuntimeOrigin, RuntimeTask, System, UncheckedExtrinsic, VERSION,
-	constants::{DAYS, SLOT_DURATION, deposit},
+	constants::{DAYS, SLOT_DURATION, SS58_PREFIX, deposit},
 };
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{
@@ -47,7 +47,7 @@ parameter_types! {
 			|length| *length = NORMAL_DISPATCH_RATIO * MAXIMUM_BLOCK_LENGTH,
 		)
 		.build();
-	pub const SS58Prefix: u16 = 42;
+	pub const SS58Prefix: u16 = SS58_PREFIX;
 }
 
 #[derive_impl(frame_system::config_preludes::SolochainDefaultConfig)]

@@ -7,7 +7,7 @@ use infergrid_runtime::{
 	AIT, Babe, Balances, RuntimeCall, Session, VERSION, constants::EPOCH_DURATION_IN_SLOTS,
 };
 use polkadot_sdk::*;
-use sp_runtime::MultiAddress;
+use sp_runtime::{MultiAddress, Perbill};
 
 fn transfer(to: &str, value: u128) -> RuntimeCall {
 	RuntimeCall::Balances(pallet_balances::Call::transfer_keep_alive {
@@ -17,7 +17,7 @@ fn transfer(to: &str, value: u128) -> RuntimeCall {
 }
 
 #[test]
-fn money_moves_and_the_author_earns_the_fee() {
+fn a_fee_is_burnt_but_for_the_authors_part_and_the_tip_is_its_own() {
 	let mut chain = Chain::new("development");
 	let before = chain.query(|| {
 		(
@@ -26,17 +26,18 @@ fn money_moves_and_the_author_earns_the_fee() {
 			Balances::free_balance(account("//Alice//stash")),
 		)
 	});
-	let extrinsic = chain.sign("//Ferdie", transfer("//Eve", 5 * AIT), 0);
+	let tip = 7;
+	let extrinsic = chain.sign_with_tip("//Ferdie", transfer("//Eve", 5 * AIT), 0, tip);
 	let results = chain.block(vec![extrinsic]);
 	assert!(matches!(results[..], [Ok(Ok(()))]), "{results:?}");
 	chain.query(|| {
-		let fee = before.0 - 5 * AIT - Balances::free_balance(account("//Ferdie"));
+		let fee = before.0 - 5 * AIT - tip - Balances::free_balance(account("//Ferdie"));
 		assert!(fee > 0 && fee < AIT / 100, "a transfer costs {fee} plancks");
-		assert_eq!(
-			Balances::free_balance(account("//Alice//stash")),
-			before.2 + fee
-		);
-		assert_eq!(Balances::total_issuance(), before.1);
+		let burnt = before.1 - Balances::total_issuance();
+		let earned = Balances::free_balance(account("//Alice//stash")) - before.2;
+		assert_eq!(burnt + earned, fee + tip, "nothing else has it");
+		assert_eq!(burnt, Perbill::from_percent(80) * fee);
+		assert_eq!(earned, fee - burnt + tip);
 	});
 }
 

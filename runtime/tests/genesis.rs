@@ -16,7 +16,8 @@ use infergrid_runtime::{
 	},
 };
 use polkadot_sdk::*;
-use sp_core::Pair;
+use sp_core::{Pair, crypto::Ss58Codec};
+use sp_keyring::Sr25519Keyring;
 
 const PRESETS: [&str; 2] = ["development", "local_testnet"];
 
@@ -26,8 +27,33 @@ fn presets_have_the_standard_names() {
 		.iter()
 		.map(|name| name.to_string())
 		.collect();
-	assert_eq!(names, PRESETS);
+	let live = (!cfg!(feature = "fast-runtime")).then_some("live");
+	let expected: Vec<&str> = PRESETS.into_iter().chain(live).collect();
+	assert_eq!(
+		names, expected,
+		"short windows are for private networks only"
+	);
 	assert!(genesis::preset(&"main".into()).is_none());
+}
+
+/// Keys that anybody has are worth nothing on a network that lives.
+#[test]
+fn a_network_that_lives_begins_with_nobody() {
+	let live = genesis::live();
+	for (list, of) in [
+		("/balances/balances", "accounts"),
+		("/roleStaking/bonds", "bonds"),
+		("/session/keys", "validators"),
+	] {
+		let found = live.pointer(list).unwrap();
+		assert_eq!(found, &serde_json::json!([]), "{of}");
+	}
+	assert!(live.pointer("/sudo/key").unwrap().is_null());
+	let text = live.to_string();
+	for key in Sr25519Keyring::iter() {
+		let known = key.to_account_id().to_ss58check();
+		assert!(!text.contains(&known), "{key}");
+	}
 }
 
 #[test]

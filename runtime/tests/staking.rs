@@ -12,7 +12,7 @@ mod common;
 use common::{Chain, account, pair};
 use infergrid_primitives::{
 	market::{Bonds, Role},
-	request::pairing_payload,
+	request::Consent,
 };
 use infergrid_runtime::{AIT, RoleStaking, RuntimeCall, constants::EPOCH_DURATION_IN_SLOTS};
 use polkadot_sdk::*;
@@ -52,13 +52,20 @@ fn an_operator_comes_works_and_goes() {
 		}
 		let genesis = chain.genesis();
 		let worker = pair("//Ferdie//worker");
-		let signature = worker.sign(&pairing_payload(&genesis, account(OPERATOR).as_ref()));
-		let (worker, signature) = (worker.public().0, signature.0);
-		ok(
-			&mut chain,
-			OPERATOR,
-			pallet_role_staking::Call::pair_worker { worker, signature },
-		);
+		let consent = Consent {
+			operator: account(OPERATOR).into(),
+			counter: 0,
+			valid_until: 100,
+		};
+		let signature = worker.sign(&consent.payload(&genesis)).0;
+		let worker = worker.public().0;
+		let call = pallet_role_staking::Call::pair_worker {
+			worker,
+			counter: consent.counter,
+			valid_until: consent.valid_until,
+			signature,
+		};
+		ok(&mut chain, OPERATOR, call);
 		assert_eq!(
 			bonded(&mut chain, Role::Miner),
 			(0, 20_000 * AIT),

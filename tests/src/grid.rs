@@ -12,7 +12,7 @@ use infergrid_devnet::{Account, Bond, Handle, INHERITED, Model, Plan, Programs, 
 use infergrid_primitives::{
 	AIT, Hash,
 	market::{Price, Role},
-	model::{Arithmetic, Profile, ProofParams},
+	model::{Arithmetic, Profile, ProofParams, model_id},
 };
 use std::{
 	ffi::OsString,
@@ -229,7 +229,7 @@ pub fn profile(model: &Path) -> Result<Profile> {
 	let config = Checkpoint::open(model)?.config;
 	let manifest = manifest_of(model, &config, "unknown")?;
 	Ok(Profile {
-		model: manifest.id(),
+		model: model_id(&Key::from_uri(CREATOR)?.public(), &manifest.id()),
 		arithmetic: Arithmetic::F32,
 		sampler: 1,
 		proof: ProofParams::F32,

@@ -6,12 +6,12 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use async_trait::async_trait;
-use infergrid_chain::{Call, Chain, Key, OfferTerms, Submitter, Task, TaskStatus};
+use infergrid_chain::{Call, Chain, Key, OfferTerms, Submitter, Task, TaskStatus, pair_worker};
 use infergrid_primitives::{
 	AccountBytes, Hash, TaskId,
 	market::Price,
 	model::Profile,
-	request::{Opening, Receipt, commit_tokens, pairing_payload, sampler_seed},
+	request::{Opening, Receipt, commit_tokens, sampler_seed},
 	trace,
 };
 use infergrid_swarm::{
@@ -52,8 +52,8 @@ impl Stranger {
 		let operator = Key::from_uri(&who.operator)?;
 		let worker = Key::from_uri(&who.worker)?;
 		let account = operator.public();
-		let consent = worker.sign(&pairing_payload(&genesis, &account));
-		let pair = Call::pair_worker(&worker.public(), &consent);
+		let view = chain.latest().await?;
+		let pair = pair_worker(chain, &view, &worker, &account).await?;
 		Submitter::new(chain.clone(), operator)
 			.submit(&pair, None)
 			.await?;

@@ -459,6 +459,7 @@ pub mod pallet {
 		/// ## Events
 		/// [`VoteCommitted`](Event::VoteCommitted), [`RevealOpened`](Event::RevealOpened).
 		#[pallet::call_index(0)]
+		#[pallet::weight((T::WeightInfo::commit_vote(), DispatchClass::Operational))]
 		pub fn commit_vote(
 			origin: OriginFor<T>,
 			audit: AuditId,
@@ -486,6 +487,7 @@ pub mod pallet {
 		/// ## Events
 		/// [`VoteRevealed`](Event::VoteRevealed).
 		#[pallet::call_index(1)]
+		#[pallet::weight((T::WeightInfo::reveal_vote(), DispatchClass::Operational))]
 		pub fn reveal_vote(
 			origin: OriginFor<T>,
 			audit: AuditId,

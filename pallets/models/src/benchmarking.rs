@@ -14,7 +14,7 @@ use frame_system::{RawOrigin, pallet_prelude::BlockNumberFor};
 use infergrid_primitives::{
 	Balance, Hash,
 	market::{Price, Registry, Role},
-	model::{Arithmetic, Profile, ProofParams},
+	model::{Arithmetic, Profile, ProofParams, model_id},
 };
 use polkadot_sdk::*;
 use sp_runtime::traits::Saturating;
@@ -28,7 +28,11 @@ pub trait BenchmarkHelper<AccountId> {
 	fn fund(who: &AccountId);
 }
 
-const MODEL: Hash = [42; 32];
+/// The model of the benchmarks' creator.
+fn model<T: Config>() -> Hash {
+	let creator: T::AccountId = whitelisted_caller();
+	model_id(&creator.into(), &info().manifest_hash)
+}
 
 fn info() -> ModelInfo {
 	ModelInfo {
@@ -40,9 +44,9 @@ fn info() -> ModelInfo {
 	}
 }
 
-fn profile(context: u32) -> Profile {
+fn profile<T: Config>(context: u32) -> Profile {
 	Profile {
-		model: MODEL,
+		model: model::<T>(),
 		arithmetic: Arithmetic::F32,
 		sampler: 1,
 		proof: ProofParams::default(),
@@ -74,11 +78,11 @@ fn register<T: Config>(profiles: u32) -> Result<(T::AccountId, Hash), BenchmarkE
 		&creator,
 		footprint(&info(), T::MaxProfiles::get() as usize),
 	);
-	Pallet::<T>::do_register_model(creator.clone(), MODEL, info(), T::MaxRoyalty::get())?;
+	Pallet::<T>::do_register_model(creator.clone(), info(), T::MaxRoyalty::get())?;
 	for index in 0..profiles {
-		Pallet::<T>::do_register_profile(&creator, profile(512 + index))?;
+		Pallet::<T>::do_register_profile(&creator, profile::<T>(512 + index))?;
 	}
-	Ok((creator, profile(512).id()))
+	Ok((creator, profile::<T>(512).id()))
 }
 
 /// A full list of miners that offer `profile`.
@@ -129,14 +133,9 @@ mod benchmarks {
 		T::Consideration::ensure_successful(&creator, footprint(&info(), 0));
 
 		#[extrinsic_call]
-		_(
-			RawOrigin::Signed(creator),
-			MODEL,
-			info(),
-			T::MaxRoyalty::get(),
-		);
+		_(RawOrigin::Signed(creator), info(), T::MaxRoyalty::get());
 
-		assert!(Models::<T>::contains_key(MODEL));
+		assert!(Models::<T>::contains_key(model::<T>()));
 		Ok(())
 	}
 
@@ -145,9 +144,9 @@ mod benchmarks {
 		let (creator, _) = register::<T>(T::MaxProfiles::get().saturating_sub(1))?;
 
 		#[extrinsic_call]
-		_(RawOrigin::Signed(creator), profile(400));
+		_(RawOrigin::Signed(creator), profile::<T>(400));
 
-		assert!(Profiles::<T>::contains_key(profile(400).id()));
+		assert!(Profiles::<T>::contains_key(profile::<T>(400).id()));
 		Ok(())
 	}
 
@@ -208,21 +207,21 @@ mod benchmarks {
 	#[benchmark]
 	fn retire_model() -> Result<(), BenchmarkError> {
 		let (creator, _) = register::<T>(T::MaxProfiles::get())?;
-		for profile in ProfilesOf::<T>::get(MODEL) {
+		for profile in ProfilesOf::<T>::get(model::<T>()) {
 			leave_offers::<T>(profile);
 			fill_verifiers::<T>(profile);
 		}
 
 		#[block]
 		{
-			Pallet::<T>::do_retire_model(&creator, MODEL)?;
+			Pallet::<T>::do_retire_model(&creator, model::<T>())?;
 			let now = frame_system::Pallet::<T>::block_number();
 			let later: BlockNumberFor<T> = now.saturating_add(T::RetireDelay::get());
 			frame_system::Pallet::<T>::set_block_number(later);
-			Pallet::<T>::do_retire_model(&creator, MODEL)?;
+			Pallet::<T>::do_retire_model(&creator, model::<T>())?;
 		}
 
-		assert!(!Models::<T>::contains_key(MODEL));
+		assert!(!Models::<T>::contains_key(model::<T>()));
 		Ok(())
 	}
 

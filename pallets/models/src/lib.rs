@@ -11,7 +11,9 @@
 //!
 //! ## Overview
 //!
-//! - A **model** is known by the hash of its manifest. Its creator holds a deposit by the size of
+//! - A **model** is known by the hash of its creator and its manifest. Another's registration of the
+//!   same files is another model, so nobody can register first what somebody else is about to. Its
+//!   creator holds a deposit by the size of
 //!   what is stored, and earns a royalty of each fee, within [`Config::MinRoyalty`] and
 //!   [`Config::MaxRoyalty`].
 //! - A **profile** is registered by the model's creator and never changes: its id is its hash.
@@ -46,10 +48,7 @@ extern crate alloc;
 
 pub use draw::draw;
 pub use pallet::*;
-pub use types::{
-	CHUNK, CONTEXT, Model, ModelInfo, Offer, OfferTerms, SAMPLER, TOP_K, footprint,
-	is_valid_profile,
-};
+pub use types::{Model, ModelInfo, Offer, OfferTerms, footprint};
 pub use weights::WeightInfo;
 
 mod draw;
@@ -80,6 +79,7 @@ pub mod pallet {
 	use frame_system::pallet_prelude::*;
 	use infergrid_primitives::{
 		AccountBytes, Balance, Hash,
+		limits::Field,
 		market::{Bonds, Price},
 		model::Profile,
 	};
@@ -96,7 +96,7 @@ pub mod pallet {
 	pub type ListOf<T> =
 		BoundedVec<<T as frame_system::Config>::AccountId, <T as Config>::MaxCandidates>;
 
-	const STORAGE_VERSION: StorageVersion = StorageVersion::new(1);
+	const STORAGE_VERSION: StorageVersion = StorageVersion::new(2);
 
 	#[pallet::pallet]
 	#[pallet::storage_version(STORAGE_VERSION)]
@@ -254,7 +254,7 @@ pub mod pallet {
 
 	#[pallet::error]
 	pub enum Error<T> {
-		/// The model is registered already: look its creator up.
+		/// The creator has registered the model already: use it.
 		ModelExists,
 		/// No such model: register it first.
 		UnknownModel,
@@ -268,8 +268,28 @@ pub mod pallet {
 		ProfileExists,
 		/// No such profile: its model's creator must register it first.
 		UnknownProfile,
-		/// The sampler, the proof parameters, the context or the speed is out of range.
-		InvalidProfile,
+		/// The profile names a sampler that there is not: name version 1.
+		UnknownSampler,
+		/// `top_k` is out of its bounds: choose from 32 to 1,024.
+		InvalidTopK,
+		/// `chunk` is out of its bounds: choose from 1 to 256, and at most `top_k`.
+		InvalidChunk,
+		/// `max_exponent_mismatches` would let every proof pass or fail: choose from a hundredth of
+		/// `top_k`, rounded up, to half of it.
+		InvalidExponentMismatches,
+		/// `max_mantissa_mean_milli` would let every proof pass or fail: choose from 100 to 21,000.
+		InvalidMantissaMean,
+		/// `max_mantissa_median_milli` would let every proof pass or fail: choose from 1,000 to
+		/// 18,000.
+		InvalidMantissaMedian,
+		/// `hard_margin_milli` would let every choice pass or fail: choose from 10 to 4,000.
+		InvalidHardMargin,
+		/// `max_fingerprint_distance` would let all fingerprints agree or none: choose from 32 to 2^24.
+		InvalidFingerprintDistance,
+		/// The context is out of its bounds: choose from 2 to 2^20 tokens.
+		InvalidContext,
+		/// `min_tokens_per_second` is out of its bounds: choose from 1 to 100,000.
+		InvalidSpeed,
 		/// The model has as many profiles as it can.
 		TooManyProfiles,
 		/// The model is retired: choose another.
@@ -296,6 +316,23 @@ pub mod pallet {
 		NotStanding,
 	}
 
+	impl<T> From<Field> for Error<T> {
+		fn from(field: Field) -> Self {
+			match field {
+				Field::Sampler => Self::UnknownSampler,
+				Field::TopK => Self::InvalidTopK,
+				Field::Chunk => Self::InvalidChunk,
+				Field::ExponentMismatches => Self::InvalidExponentMismatches,
+				Field::MantissaMean => Self::InvalidMantissaMean,
+				Field::MantissaMedian => Self::InvalidMantissaMedian,
+				Field::HardMargin => Self::InvalidHardMargin,
+				Field::FingerprintDistance => Self::InvalidFingerprintDistance,
+				Field::Context => Self::InvalidContext,
+				Field::Speed => Self::InvalidSpeed,
+			}
+		}
+	}
+
 	#[pallet::hooks]
 	impl<T: Config> Hooks<BlockNumberFor<T>> for Pallet<T> {
 		fn integrity_test() {
@@ -320,7 +357,8 @@ pub mod pallet {
 
 	#[pallet::call(weight(<T as Config>::WeightInfo))]
 	impl<T: Config> Pallet<T> {
-		/// Registers the model with manifest hash `id`.
+		/// Registers a model. Its id follows from the creator and the manifest: see
+		/// [`infergrid_primitives::model::model_id`].
 		///
 		/// ## Dispatch Origin
 		///
@@ -337,12 +375,11 @@ pub mod pallet {
 		#[pallet::call_index(0)]
 		pub fn register_model(
 			origin: OriginFor<T>,
-			id: Hash,
 			info: ModelInfo,
 			royalty: u8,
 		) -> DispatchResult {
 			let creator = ensure_signed(origin)?;
-			Self::do_register_model(creator, id, info, royalty)
+			Self::do_register_model(creator, info, royalty)
 		}
 
 		/// Registers a profile of a model. Its id is its hash.
@@ -353,7 +390,8 @@ pub mod pallet {
 		///
 		/// ## Errors
 		///
-		/// - [`Error::InvalidProfile`], [`Error::ProfileExists`], [`Error::UnknownModel`],
+		/// - An error for each [`infergrid_primitives::limits::Field`] that is out of its bounds.
+		/// - [`Error::ProfileExists`], [`Error::UnknownModel`],
 		///   [`Error::NotCreator`], [`Error::Retired`], [`Error::TooManyProfiles`]
 		/// - `TokenError` when the free money does not suffice for the deposit.
 		///

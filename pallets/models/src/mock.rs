@@ -9,7 +9,7 @@ use frame_support::{
 use infergrid_primitives::{
 	AIT, Balance, WorkerKey,
 	market::{Overexposed, Price, Role},
-	model::{Arithmetic, Profile, ProofParams},
+	model::{Arithmetic, Profile, ProofParams, model_id},
 };
 use polkadot_sdk::*;
 use sp_runtime::{AccountId32, BuildStorage, traits::IdentityLookup};
@@ -20,7 +20,6 @@ pub(crate) type AccountId = AccountId32;
 pub(crate) const CREATOR: AccountId = AccountId::new([1; 32]);
 pub(crate) const MALLORY: AccountId = AccountId::new([2; 32]);
 pub(crate) const POOR: AccountId = AccountId::new([3; 32]);
-pub(crate) const MODEL: [u8; 32] = [42; 32];
 pub(crate) const MAX_CANDIDATES: u32 = 4;
 pub(crate) const RETIRE_DELAY: u64 = 100;
 
@@ -196,9 +195,14 @@ pub(crate) fn info() -> crate::ModelInfo {
 	}
 }
 
+/// The model that [`register`] registers.
+pub(crate) fn model() -> [u8; 32] {
+	model_id(&CREATOR.into(), &info().manifest_hash)
+}
+
 pub(crate) fn profile() -> Profile {
 	Profile {
-		model: MODEL,
+		model: model(),
 		arithmetic: Arithmetic::F32,
 		sampler: 1,
 		proof: ProofParams::default(),
@@ -224,7 +228,7 @@ pub(crate) fn terms(price: Price, capacity: u32) -> crate::OfferTerms {
 
 /// Registers the model and its profile, whose id it gives.
 pub(crate) fn register() -> [u8; 32] {
-	Models::register_model(signed(CREATOR), MODEL, info(), 20).expect("the model is valid");
+	Models::register_model(signed(CREATOR), info(), 20).expect("the model is valid");
 	Models::register_profile(signed(CREATOR), profile()).expect("the profile is valid");
 	profile().id()
 }

@@ -2,7 +2,7 @@
 
 use crate::{
 	Config, Error, Event, Miners, Model, ModelInfo, ModelOf, Models, Pallet, Profiles, ProfilesOf,
-	Verifiers, footprint, is_valid_profile,
+	Verifiers, footprint,
 };
 use frame_support::{
 	ensure,
@@ -11,7 +11,7 @@ use frame_support::{
 use infergrid_primitives::{
 	Hash,
 	market::{Bonds as _, Role},
-	model::Profile,
+	model::{Profile, model_id},
 };
 use polkadot_sdk::*;
 use sp_runtime::{DispatchResult, traits::Saturating};
@@ -19,7 +19,6 @@ use sp_runtime::{DispatchResult, traits::Saturating};
 impl<T: Config> Pallet<T> {
 	pub(crate) fn do_register_model(
 		creator: T::AccountId,
-		id: Hash,
 		info: ModelInfo,
 		royalty: u8,
 	) -> DispatchResult {
@@ -28,6 +27,7 @@ impl<T: Config> Pallet<T> {
 			(T::MinRoyalty::get()..=T::MaxRoyalty::get()).contains(&royalty),
 			Error::<T>::InvalidRoyalty
 		);
+		let id = model_id(&creator.clone().into(), &info.manifest_hash);
 		ensure!(!Models::<T>::contains_key(id), Error::<T>::ModelExists);
 		let ticket = T::Consideration::new(&creator, footprint(&info, 0))?;
 		let model = Model {
@@ -47,7 +47,9 @@ impl<T: Config> Pallet<T> {
 	}
 
 	pub(crate) fn do_register_profile(creator: &T::AccountId, profile: Profile) -> DispatchResult {
-		ensure!(is_valid_profile(&profile), Error::<T>::InvalidProfile);
+		profile
+			.validate()
+			.map_err(|flaw| Error::<T>::from(flaw.field))?;
 		let id = profile.id();
 		ensure!(!Profiles::<T>::contains_key(id), Error::<T>::ProfileExists);
 		let model_id = profile.model;

@@ -9,16 +9,6 @@ use infergrid_primitives::{Hash, market::Price, model::Profile};
 use polkadot_sdk::*;
 use scale_info::TypeInfo;
 
-/// Shortest and longest context of a profile in tokens: one of the prompt and one of the answer at
-/// least, and no deadline that outlives a day.
-pub const CONTEXT: core::ops::RangeInclusive<u32> = 2..=1 << 20;
-/// Values per chunk in a proof.
-pub const TOP_K: core::ops::RangeInclusive<u16> = 1..=1_024;
-/// Output tokens per chunk.
-pub const CHUNK: core::ops::RangeInclusive<u16> = 1..=256;
-/// The only version of the sampler.
-pub const SAMPLER: u8 = 1;
-
 /// What there is to know about a model without its files.
 #[derive(
 	Clone, Debug, PartialEq, Eq, Encode, Decode, DecodeWithMemTracking, MaxEncodedLen, TypeInfo,
@@ -26,7 +16,7 @@ pub const SAMPLER: u8 = 1;
 pub struct ModelInfo {
 	/// A name for people, in UTF-8; not unique.
 	pub name: BoundedVec<u8, ConstU32<64>>,
-	/// BLAKE3 root of the encoded manifest, by which it is fetched.
+	/// [`infergrid_primitives::model::Manifest::id`], by which whoever has the files finds the model.
 	pub manifest_hash: Hash,
 	/// Decoder layers.
 	pub layers: u32,
@@ -101,16 +91,4 @@ pub struct Offer {
 	pub terms: OfferTerms,
 	/// Requests assigned and not released yet.
 	pub in_use: u32,
-}
-
-/// Whether a miner can serve `profile` and an audit can check it.
-pub fn is_valid_profile(profile: &Profile) -> bool {
-	let proof = &profile.proof;
-	profile.sampler == SAMPLER
-		&& TOP_K.contains(&proof.top_k)
-		&& CHUNK.contains(&proof.chunk)
-		&& proof.max_exponent_mismatches <= proof.top_k
-		&& proof.hard_margin_milli > 0
-		&& CONTEXT.contains(&profile.context)
-		&& profile.min_tokens_per_second > 0
 }

@@ -15,9 +15,7 @@ use frame_support::{
 	},
 };
 use frame_system::RawOrigin;
-use infergrid_primitives::{
-	AccountBytes, Signature, WorkerKey, market::Role, request::pairing_payload,
-};
+use infergrid_primitives::{BlockNumber, Signature, WorkerKey, market::Role, request::Consent};
 use polkadot_sdk::*;
 use sp_core::crypto::KeyTypeId;
 use sp_runtime::Perbill;
@@ -90,8 +88,12 @@ fn proven_worker<T: Config>(
 	operator: &T::AccountId,
 ) -> Result<(WorkerKey, Signature), BenchmarkError> {
 	let key = sp_io::crypto::sr25519_generate(KEY_TYPE, None);
-	let account: AccountBytes = operator.clone().into();
-	let payload = pairing_payload(&Pallet::<T>::genesis_hash(), &account);
+	let consent = Consent {
+		operator: operator.clone().into(),
+		counter: 0,
+		valid_until: BlockNumber::MAX,
+	};
+	let payload = consent.payload(&Pallet::<T>::genesis_hash());
 	let signature = sp_io::crypto::sr25519_sign(KEY_TYPE, &key, &payload).ok_or(
 		BenchmarkError::Stop("the key that was generated does not sign"),
 	)?;
@@ -150,7 +152,13 @@ mod benchmarks {
 		let (worker, signature) = proven_worker::<T>(&who)?;
 
 		#[extrinsic_call]
-		_(RawOrigin::Signed(who.clone()), worker, signature);
+		_(
+			RawOrigin::Signed(who.clone()),
+			worker,
+			0,
+			BlockNumber::MAX,
+			signature,
+		);
 
 		assert_eq!(Workers::<T>::get(worker), Some(who));
 		Ok(())

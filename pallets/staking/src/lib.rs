@@ -42,7 +42,9 @@ pub mod pallet {
 		},
 	};
 	use frame_system::pallet_prelude::*;
-	use infergrid_primitives::{AccountBytes, Balance, Signature, WorkerKey, market::Role};
+	use infergrid_primitives::{
+		AccountBytes, Balance, BlockNumber, Signature, WorkerKey, market::Role,
+	};
 	use polkadot_sdk::*;
 	use sp_core::H256;
 	use sp_runtime::Perbill;
@@ -187,6 +189,11 @@ pub mod pallet {
 		BoundedVec<WorkerKey, T::MaxWorkers>,
 		ValueQuery,
 	>;
+
+	/// What a worker key's next [`infergrid_primitives::request::Consent`] must name as its counter.
+	/// It stays when the key is unpaired: were it forgotten, an old consent would hold again.
+	#[pallet::storage]
+	pub type Counters<T: Config> = StorageMap<_, Blake2_128Concat, WorkerKey, u32, ValueQuery>;
 
 	/// Who stands for the validator set, in order of arrival.
 	#[pallet::storage]
@@ -371,7 +378,13 @@ pub mod pallet {
 		NotYourWorker,
 		/// The operator has as many worker keys as it can: unpair one first.
 		TooManyWorkers,
-		/// The signature is not the worker key's over the pairing of this operator on this chain.
+		/// The consent names another counter than the worker key's: it was used, or the key has been
+		/// unpaired since. Let the key sign one with the counter in `Counters`.
+		ConsentUsed,
+		/// The consent's last block has passed: let the worker key sign another.
+		ConsentExpired,
+		/// The signature is not the worker key's over this consent to act for this operator on this
+		/// chain.
 		BadPairingProof,
 	}
 
@@ -519,12 +532,14 @@ pub mod pallet {
 		///
 		/// ## Details
 		///
-		/// `signature` is the key's sr25519 signature over `pairing_payload(genesis, operator)`.
+		/// `signature` is the key's sr25519 signature over the payload of its
+		/// [`infergrid_primitives::request::Consent`] to act for the caller. `counter` is that in
+		/// [`Counters`], which moves on; `valid_until` is the last block in which the consent holds.
 		///
 		/// ## Errors
 		///
-		/// - [`Error::NotBonded`], [`Error::WorkerAlreadyPaired`], [`Error::TooManyWorkers`],
-		///   [`Error::BadPairingProof`]
+		/// - [`Error::NotBonded`], [`Error::WorkerAlreadyPaired`], [`Error::TooManyWorkers`]
+		/// - [`Error::ConsentUsed`], [`Error::ConsentExpired`], [`Error::BadPairingProof`]
 		///
 		/// ## Events
 		///
@@ -533,10 +548,12 @@ pub mod pallet {
 		pub fn pair_worker(
 			origin: OriginFor<T>,
 			worker: WorkerKey,
+			counter: u32,
+			valid_until: BlockNumber,
 			signature: Signature,
 		) -> DispatchResult {
 			let operator = ensure_signed(origin)?;
-			Self::do_pair(operator, worker, &signature)
+			Self::do_pair(operator, worker, counter, valid_until, &signature)
 		}
 
 		/// Ends the pairing of `worker`.
@@ -544,6 +561,10 @@ pub mod pallet {
 		/// ## Dispatch Origin
 		///
 		/// Signed by the operator or by the worker key itself.
+		///
+		/// ## Details
+		///
+		/// The key's counter in [`Counters`] moves on: consents that it gave before are void.
 		///
 		/// ## Errors
 		///

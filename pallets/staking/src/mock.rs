@@ -1,15 +1,13 @@
-use crate as pallet_role_staking;
+use crate::{self as pallet_role_staking, Counters};
 use frame_support::{
 	derive_impl, parameter_types,
 	traits::{ConstU32, ConstU64, ConstU128, FindAuthor, Hooks, fungible::Credit},
 };
-use infergrid_primitives::{
-	AIT, AccountBytes, Balance, WorkerKey, market::Role, request::pairing_payload,
-};
+use infergrid_primitives::{AIT, Balance, market::Role, request::Consent};
 use polkadot_sdk::*;
 use sp_core::{Pair, sr25519};
 use sp_runtime::{
-	AccountId32, BuildStorage, KeyTypeId, Perbill, impl_opaque_keys,
+	AccountId32, BuildStorage, DispatchResult, KeyTypeId, Perbill, impl_opaque_keys,
 	testing::UintAuthorityId,
 	traits::{ConvertInto, IdentityLookup, OpaqueKeys},
 };
@@ -267,11 +265,30 @@ pub(crate) fn worker(seed: &str) -> sr25519::Pair {
 	sr25519::Pair::from_string(seed, None).expect("the seed is well formed")
 }
 
-/// The key of `pair` and its proof for `operator`.
-pub(crate) fn proof(pair: &sr25519::Pair, operator: &AccountId) -> (WorkerKey, [u8; 64]) {
-	let account: AccountBytes = operator.clone().into();
-	let payload = pairing_payload(&RoleStaking::genesis_hash(), &account);
-	(pair.public().0, pair.sign(&payload).0)
+/// The consent of `pair` to act for `operator`, with its present counter and for ten blocks.
+pub(crate) fn consent(pair: &sr25519::Pair, operator: &AccountId) -> Consent {
+	Consent {
+		operator: operator.clone().into(),
+		counter: Counters::<Test>::get(pair.public().0),
+		valid_until: u32::try_from(System::block_number()).unwrap() + 10,
+	}
+}
+
+/// `operator` hands in `consent`, signed by `pair`.
+pub(crate) fn pair_with(
+	operator: &AccountId,
+	pair: &sr25519::Pair,
+	consent: &Consent,
+) -> DispatchResult {
+	let signature = pair.sign(&consent.payload(&RoleStaking::genesis_hash())).0;
+	let (counter, valid_until) = (consent.counter, consent.valid_until);
+	let origin = RuntimeOrigin::signed(operator.clone());
+	RoleStaking::pair_worker(origin, pair.public().0, counter, valid_until, signature)
+}
+
+/// Pairs the key of `pair` with `operator`.
+pub(crate) fn pair(operator: &AccountId, pair: &sr25519::Pair) -> DispatchResult {
+	pair_with(operator, pair, &consent(pair, operator))
 }
 
 pub(crate) fn held(who: &AccountId, role: Role) -> Balance {

@@ -1,12 +1,14 @@
 //! Worker keys.
 
-use crate::{Config, Error, Event, Pallet, Workers, WorkersOf};
+use crate::{Config, Counters, Error, Event, Pallet, Workers, WorkersOf};
 use frame_support::ensure;
 use frame_system::pallet_prelude::BlockNumberFor;
-use infergrid_primitives::{AccountBytes, Hash, Signature, WorkerKey, request::pairing_payload};
+use infergrid_primitives::{
+	AccountBytes, BlockNumber, Hash, Signature, WorkerKey, request::Consent,
+};
 use polkadot_sdk::*;
 use sp_core::sr25519;
-use sp_runtime::{DispatchResult, traits::Zero};
+use sp_runtime::{DispatchResult, SaturatedConversion, traits::Zero};
 
 impl<T: Config> Pallet<T> {
 	/// The genesis hash, which every signed payload carries.
@@ -17,6 +19,8 @@ impl<T: Config> Pallet<T> {
 	pub(crate) fn do_pair(
 		operator: T::AccountId,
 		worker: WorkerKey,
+		counter: u32,
+		valid_until: BlockNumber,
 		signature: &Signature,
 	) -> DispatchResult {
 		ensure!(Self::is_bonded(&operator), Error::<T>::NotBonded);
@@ -24,8 +28,18 @@ impl<T: Config> Pallet<T> {
 			!Workers::<T>::contains_key(worker),
 			Error::<T>::WorkerAlreadyPaired
 		);
-		let account: AccountBytes = operator.clone().into();
-		let payload = pairing_payload(&Self::genesis_hash(), &account);
+		ensure!(
+			counter == Counters::<T>::get(worker),
+			Error::<T>::ConsentUsed
+		);
+		let now: BlockNumber = frame_system::Pallet::<T>::block_number().saturated_into();
+		ensure!(now <= valid_until, Error::<T>::ConsentExpired);
+		let consent = Consent {
+			operator: operator.clone().into(),
+			counter,
+			valid_until,
+		};
+		let payload = consent.payload(&Self::genesis_hash());
 		ensure!(
 			sp_io::crypto::sr25519_verify(
 				&sr25519::Signature::from_raw(*signature),
@@ -37,6 +51,7 @@ impl<T: Config> Pallet<T> {
 		WorkersOf::<T>::try_mutate(&operator, |workers| workers.try_push(worker))
 			.map_err(|_| Error::<T>::TooManyWorkers)?;
 		Workers::<T>::insert(worker, &operator);
+		Self::spend_consents(&worker);
 		Self::deposit_event(Event::WorkerPaired { operator, worker });
 		Ok(())
 	}
@@ -49,6 +64,7 @@ impl<T: Config> Pallet<T> {
 			Error::<T>::NotYourWorker
 		);
 		Workers::<T>::remove(worker);
+		Self::spend_consents(&worker);
 		WorkersOf::<T>::mutate_exists(&operator, |entry| {
 			*entry = entry.take().and_then(|mut workers| {
 				workers.retain(|key| *key != worker);
@@ -57,5 +73,10 @@ impl<T: Config> Pallet<T> {
 		});
 		Self::deposit_event(Event::WorkerUnpaired { operator, worker });
 		Ok(())
+	}
+
+	/// Makes every consent that `worker` gave so far void.
+	fn spend_consents(worker: &WorkerKey) {
+		Counters::<T>::mutate(worker, |counter| *counter = counter.wrapping_add(1));
 	}
 }

@@ -91,19 +91,23 @@ macro_rules! weights {
 		// Proof: `System::BlockHash` (`max_values`: None, `max_size`: Some(44), added: 2519, mode: `MaxEncodedLen`)
 		// Storage: `RoleStaking::WorkersOf` (r:1 w:1)
 		// Proof: `RoleStaking::WorkersOf` (`max_values`: None, `max_size`: Some(561), added: 3036, mode: `MaxEncodedLen`)
+		// Storage: `RoleStaking::Counters` (r:1 w:1)
+		// Proof: `RoleStaking::Counters` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
 		fn pair_worker() -> Weight {
 			Weight::from_parts(145_201_000, 10_617)
-				.saturating_add(<$db>::get().reads(6))
-				.saturating_add(<$db>::get().writes(2))
+				.saturating_add(<$db>::get().reads(7))
+				.saturating_add(<$db>::get().writes(3))
 		}
 		// Storage: `RoleStaking::Workers` (r:1 w:1)
 		// Proof: `RoleStaking::Workers` (`max_values`: None, `max_size`: Some(80), added: 2555, mode: `MaxEncodedLen`)
 		// Storage: `RoleStaking::WorkersOf` (r:1 w:1)
 		// Proof: `RoleStaking::WorkersOf` (`max_values`: None, `max_size`: Some(561), added: 3036, mode: `MaxEncodedLen`)
+		// Storage: `RoleStaking::Counters` (r:1 w:1)
+		// Proof: `RoleStaking::Counters` (`max_values`: None, `max_size`: Some(52), added: 2527, mode: `MaxEncodedLen`)
 		fn unpair_worker() -> Weight {
 			Weight::from_parts(41_271_000, 4_026)
-				.saturating_add(<$db>::get().reads(2))
-				.saturating_add(<$db>::get().writes(2))
+				.saturating_add(<$db>::get().reads(3))
+				.saturating_add(<$db>::get().writes(3))
 		}
 		// Storage: `RoleStaking::PendingSlashes` (r:1 w:1)
 		// Proof: `RoleStaking::PendingSlashes` (`max_values`: None, `max_size`: Some(76), added: 2551, mode: `MaxEncodedLen`)

@@ -469,6 +469,7 @@ pub mod pallet {
 		/// ## Events
 		/// [`ResultSubmitted`](Event::ResultSubmitted).
 		#[pallet::call_index(1)]
+		#[pallet::weight((T::WeightInfo::submit_result(), DispatchClass::Operational))]
 		pub fn submit_result(
 			origin: OriginFor<T>,
 			task: TaskId,

@@ -20,7 +20,7 @@ use frame_support::{
 use infergrid_primitives::{
 	Hash, WorkerKey,
 	market::{Bonds, Price, Registry, Role, Work},
-	model::{Arithmetic, Profile, ProofParams},
+	model::{Arithmetic, Profile, ProofParams, model_id},
 	randomness::Ticket,
 	request::{Assurance, SamplingParams},
 };
@@ -69,7 +69,14 @@ fn pair(operator: &AccountId, worker: WorkerKey) {
 
 fn model(creator: &AccountId) -> Hash {
 	fund(creator);
-	let model: Hash = infergrid_primitives::hashing::blake2_256(creator.as_ref());
+	let info = ModelInfo {
+		name: BoundedVec::truncate_from(b"stage".to_vec()),
+		manifest_hash: [2; 32],
+		layers: 1,
+		weight_bytes: 1,
+		licence: BoundedVec::truncate_from(b"MIT".to_vec()),
+	};
+	let model = model_id(&creator.clone().into(), &info.manifest_hash);
 	let profile = Profile {
 		model,
 		arithmetic: Arithmetic::F32,
@@ -85,15 +92,8 @@ fn model(creator: &AccountId) -> Hash {
 	if Models::profile(&id).is_some() {
 		return id;
 	}
-	let info = ModelInfo {
-		name: BoundedVec::truncate_from(b"stage".to_vec()),
-		manifest_hash: [2; 32],
-		layers: 1,
-		weight_bytes: 1,
-		licence: BoundedVec::truncate_from(b"MIT".to_vec()),
-	};
 	let origin = || RuntimeOrigin::signed(creator.clone());
-	Models::register_model(origin(), model, info, 20).expect("the stage registers a model");
+	Models::register_model(origin(), info, 20).expect("the stage registers a model");
 	Models::register_profile(origin(), profile).expect("the stage registers a profile");
 	id
 }

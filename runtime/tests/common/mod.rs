@@ -9,8 +9,8 @@
 
 use codec::Encode;
 use infergrid_runtime::{
-	AccountId, AllPalletsWithSystem, Executive, Header, Nonce, Runtime, RuntimeCall,
-	RuntimeGenesisConfig, SignedPayload, TxExtension, UncheckedExtrinsic, VERSION,
+	AccountId, AllPalletsWithSystem, Balance, CheckOperational, Executive, Header, Nonce, Runtime,
+	RuntimeCall, RuntimeGenesisConfig, SignedPayload, TxExtension, UncheckedExtrinsic, VERSION,
 	constants::SLOT_DURATION, genesis,
 };
 use polkadot_sdk::*;
@@ -120,6 +120,17 @@ impl Chain {
 		call: impl Into<RuntimeCall>,
 		offset: Nonce,
 	) -> UncheckedExtrinsic {
+		self.sign_with_tip(uri, call, offset, 0)
+	}
+
+	/// As [`Chain::sign`], with a tip in plancks.
+	pub(crate) fn sign_with_tip(
+		&mut self,
+		uri: &str,
+		call: impl Into<RuntimeCall>,
+		offset: Nonce,
+		tip: Balance,
+	) -> UncheckedExtrinsic {
 		let signer = pair(uri);
 		let who = AccountId::from(signer.public().0);
 		let genesis = if self.number == 0 {
@@ -136,8 +147,9 @@ impl Chain {
 			frame_system::CheckGenesis::new(),
 			frame_system::CheckMortality::from(Era::Immortal),
 			frame_system::CheckNonce::from(nonce),
+			CheckOperational,
 			frame_system::CheckWeight::new(),
-			pallet_transaction_payment::ChargeTransactionPayment::from(0),
+			pallet_transaction_payment::ChargeTransactionPayment::from(tip),
 			frame_metadata_hash_extension::CheckMetadataHash::new(false),
 			frame_system::WeightReclaim::new(),
 		);
@@ -149,6 +161,7 @@ impl Chain {
 			VERSION.transaction_version,
 			genesis,
 			genesis,
+			(),
 			(),
 			(),
 			(),

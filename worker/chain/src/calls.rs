@@ -11,7 +11,7 @@ use infergrid_primitives::{
 	audit::Vote,
 	market::Role,
 	model::Profile,
-	request::{Assurance, MAX_INLINE_PROMPT, Receipt, SamplingParams},
+	request::{Assurance, Consent, MAX_INLINE_PROMPT, Receipt, SamplingParams},
 };
 use std::fmt;
 use subxt::{
@@ -136,22 +136,20 @@ impl Call {
 		Self::new(pallet::STAKING, call::UNPAIR_WORKER, args)
 	}
 
-	/// Lets `worker` act for the signer; `signature` is the worker's.
-	pub fn pair_worker(worker: &WorkerKey, signature: &Signature) -> Self {
+	/// Lets `worker` act for the signer, whom `consent` names; `signature` is the worker's.
+	pub fn pair_worker(worker: &WorkerKey, consent: &Consent, signature: &Signature) -> Self {
 		let args = vec![
 			("worker", worker.encode()),
+			("counter", consent.counter.encode()),
+			("valid_until", consent.valid_until.encode()),
 			("signature", signature.encode()),
 		];
 		Self::new(pallet::STAKING, call::PAIR_WORKER, args)
 	}
 
 	/// Registers a model; the signer earns `royalty` percent of each fee.
-	pub fn register_model(id: &Hash, info: &ModelInfo, royalty: u8) -> Self {
-		let args = vec![
-			("id", id.encode()),
-			("info", info.encode()),
-			("royalty", royalty.encode()),
-		];
+	pub fn register_model(info: &ModelInfo, royalty: u8) -> Self {
+		let args = vec![("info", info.encode()), ("royalty", royalty.encode())];
 		Self::new(pallet::MODELS, call::REGISTER_MODEL, args)
 	}
 

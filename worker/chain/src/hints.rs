@@ -59,12 +59,21 @@ const HINTS: &[(&str, &str)] = &[
 		"unpair a worker key first: `infergrid stake unpair`",
 	),
 	(
+		"RoleStaking::ConsentUsed",
+		"a worker key's consent pairs once, and its leaving voids what it gave: run the command again for a new one",
+	),
+	(
+		"RoleStaking::ConsentExpired",
+		"the worker key's consent waited too long: run the command again for a new one",
+	),
+	(
 		"RoleStaking::BadPairingProof",
-		"let the worker key sign for this operator on this chain: start the worker with --operator-key-file",
+		"let the worker key sign for this operator on this chain: `infergrid stake pair`, or start the worker \
+		 with --operator-key-file",
 	),
 	(
 		"Models::ModelExists",
-		"the model is registered already, perhaps by somebody else: look its creator up",
+		"this account has registered the model already: use it",
 	),
 	(
 		"Models::UnknownModel",
@@ -91,8 +100,41 @@ const HINTS: &[(&str, &str)] = &[
 		"the model's creator must register the profile first",
 	),
 	(
-		"Models::InvalidProfile",
-		"correct the context, the least speed or the proof parameters",
+		"Models::UnknownSampler",
+		"there is one version of the sampler: name 1",
+	),
+	("Models::InvalidTopK", "choose a top_k from 32 to 1,024"),
+	(
+		"Models::InvalidChunk",
+		"choose a chunk from 1 to 256 tokens, and at most top_k",
+	),
+	(
+		"Models::InvalidExponentMismatches",
+		"choose a max_exponent_mismatches from a hundredth of top_k to half of it",
+	),
+	(
+		"Models::InvalidMantissaMean",
+		"choose a max_mantissa_mean_milli from 100 to 21,000",
+	),
+	(
+		"Models::InvalidMantissaMedian",
+		"choose a max_mantissa_median_milli from 1,000 to 18,000",
+	),
+	(
+		"Models::InvalidHardMargin",
+		"choose a hard_margin_milli from 10 to 4,000",
+	),
+	(
+		"Models::InvalidFingerprintDistance",
+		"choose a max_fingerprint_distance from 32 to 2^24",
+	),
+	(
+		"Models::InvalidContext",
+		"choose a context from 2 to 2^20 tokens",
+	),
+	(
+		"Models::InvalidSpeed",
+		"choose a least speed from 1 to 100,000 tokens per second",
 	),
 	("Models::TooManyProfiles", "use one of the model's profiles"),
 	("Models::Retired", "the model is retired: choose another"),

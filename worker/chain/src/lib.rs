@@ -44,7 +44,7 @@ pub use events::{Event, event};
 pub use follow::{Follower, Step, Walk, in_time, legible, persist, persist_latest};
 pub use health::{ChainHealth, Trouble};
 pub use infergrid_keys::{Key, KeyError, address, parse_address, verify};
-pub use pairing::{PairingError, operator};
+pub use pairing::{PairingError, operator, pair_worker};
 pub use profiles::{ProfileError, Served, find_profile, parse_hash};
 pub use publish::{DEFAULT_ROYALTY, Difference, PublishError, Published, Registration, publish};
 pub use records::{

@@ -25,6 +25,7 @@ pub(crate) mod entry {
 
 	pub(crate) const BONDS: &str = "Bonds";
 	pub(crate) const WORKERS: &str = "Workers";
+	pub(crate) const COUNTERS: &str = "Counters";
 	pub(crate) const WORKERS_OF: &str = "WorkersOf";
 
 	pub(crate) const MODELS: &str = "Models";

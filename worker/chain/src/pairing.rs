@@ -1,8 +1,12 @@
 //! Making sure that a worker key acts for its operator.
 
-use crate::{Call, Chain, ReadError, SubmitError, Submitter};
+use crate::{Call, Chain, ReadError, SubmitError, Submitter, View};
 use infergrid_keys::{Key, KeyError, KeySource, address};
-use infergrid_primitives::AccountBytes;
+use infergrid_primitives::{AccountBytes, BlockNumber, request::Consent};
+
+/// How long a consent holds from the last finalized block on, in blocks: longer than finality lags and
+/// a crowded block waits, and too short for anybody to find one and use it later.
+const CONSENT_BLOCKS: BlockNumber = 300;
 
 /// Why a worker key acts for nobody.
 #[derive(Debug, thiserror::Error)]
@@ -41,6 +45,22 @@ pub enum PairingError {
 	},
 }
 
+/// The call by which `operator` lets `worker` act for it, with the key's consent: to be sent soon.
+pub async fn pair_worker(
+	chain: &Chain,
+	view: &View,
+	worker: &Key,
+	operator: &AccountBytes,
+) -> Result<Call, ReadError> {
+	let consent = Consent {
+		operator: *operator,
+		counter: view.consent_counter(&worker.public()).await?,
+		valid_until: view.block().number.saturating_add(CONSENT_BLOCKS),
+	};
+	let signature = worker.sign_consent(&chain.genesis(), &consent);
+	Ok(Call::pair_worker(&worker.public(), &consent, &signature))
+}
+
 /// The operator for whom `worker` acts. Pairs the key first if it is not paired and the operator's
 /// key is at hand.
 pub async fn operator(
@@ -48,7 +68,8 @@ pub async fn operator(
 	worker: &Key,
 	operator_key: Option<&KeySource>,
 ) -> Result<AccountBytes, PairingError> {
-	let paired = chain.latest().await?.operator_of(&worker.public()).await?;
+	let view = chain.latest().await?;
+	let paired = view.operator_of(&worker.public()).await?;
 	let operator_key = operator_key.map(KeySource::key).transpose()?;
 	match (paired, operator_key) {
 		(Some(operator), Some(key)) if key.public() != operator => Err(PairingError::Taken {
@@ -59,8 +80,7 @@ pub async fn operator(
 		(Some(operator), _) => Ok(operator),
 		(None, Some(key)) => {
 			let operator = key.public();
-			let signature = worker.sign_pairing(&chain.genesis(), &operator);
-			let call = Call::pair_worker(&worker.public(), &signature);
+			let call = pair_worker(chain, &view, worker, &operator).await?;
 			let submitter = Submitter::new(chain.clone(), key);
 			submitter.submit_checked(&call).await?;
 			tracing::info!(worker = %worker.address(), operator = %address(&operator), "paired the worker key");

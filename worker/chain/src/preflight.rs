@@ -11,7 +11,10 @@ use crate::{
 };
 use codec::Decode;
 use infergrid_primitives::{
-	AccountBytes, Balance, BlockNumber, Hash, WorkerKey, market::Role, model::Profile,
+	AccountBytes, Balance, BlockNumber, Hash, WorkerKey,
+	limits::Field,
+	market::Role,
+	model::{Profile, model_id},
 };
 
 impl Submitter {
@@ -55,7 +58,7 @@ impl View {
 			(pallet::STAKING, call::WITHDRAW_UNBONDED) => self.withdraws(signer, call).await?,
 			(pallet::STAKING, call::PAIR_WORKER) => self.pairs(signer, call).await?,
 			(pallet::STAKING, call::UNPAIR_WORKER) => self.unpairs(signer, call).await?,
-			(pallet::MODELS, call::REGISTER_MODEL) => self.registers(call).await?,
+			(pallet::MODELS, call::REGISTER_MODEL) => self.registers(signer, call).await?,
 			(pallet::MODELS, call::REGISTER_PROFILE) => self.profiles_model(signer, call).await?,
 			(pallet::MODELS, call::SET_OFFER) => self.offers_profile(signer, call).await?,
 			(pallet::MODELS, call::STAND) => self.stands(signer, call).await?,
@@ -106,6 +109,18 @@ impl View {
 		if self.operator_of(&worker).await?.is_some() {
 			return Ok(would_fail("RoleStaking::WorkerAlreadyPaired", ""));
 		}
+		let counter = self.consent_counter(&worker).await?;
+		if call
+			.arg::<u32>("counter")
+			.is_some_and(|given| given != counter)
+		{
+			return Ok(would_fail("RoleStaking::ConsentUsed", ""));
+		}
+		let valid_until = call.arg::<BlockNumber>("valid_until");
+		if let Some(last) = valid_until.filter(|last| *last < self.block().number) {
+			let detail = format!("its last block was {last}");
+			return Ok(would_fail("RoleStaking::ConsentExpired", detail));
+		}
 		for role in [Role::Miner, Role::Verifier, Role::Validator] {
 			if self.bond(role, who).await?.is_some() {
 				return Ok(None);
@@ -127,14 +142,17 @@ impl View {
 		})
 	}
 
-	async fn registers(&self, call: &Call) -> Result<Option<Refusal>, ReadError> {
-		let (Some(id), Some(info), Some(royalty)) = (
-			call.arg::<Hash>("id"),
-			call.arg::<ModelInfo>("info"),
-			call.arg::<u8>("royalty"),
-		) else {
+	async fn registers(
+		&self,
+		who: &AccountBytes,
+		call: &Call,
+	) -> Result<Option<Refusal>, ReadError> {
+		let (Some(info), Some(royalty)) =
+			(call.arg::<ModelInfo>("info"), call.arg::<u8>("royalty"))
+		else {
 			return Ok(None);
 		};
+		let id = model_id(who, &info.manifest_hash);
 		let royalties = self.royalties()?;
 		Ok(if info.name.is_empty() || info.licence.is_empty() {
 			would_fail("Models::InvalidModelInfo", "")
@@ -159,6 +177,9 @@ impl View {
 		let Some(profile) = call.arg::<Profile>("profile") else {
 			return Ok(None);
 		};
+		if let Err(flaw) = profile.validate() {
+			return Ok(would_fail(error_of(flaw.field), flaw.to_string()));
+		}
 		if self.profile(&profile.id()).await?.is_some() {
 			return Ok(would_fail("Models::ProfileExists", ""));
 		}
@@ -306,6 +327,22 @@ impl View {
 			}
 			None => format!("session {session}"),
 		})
+	}
+}
+
+/// The dispatch error of a profile whose `field` is out of its bounds.
+fn error_of(field: Field) -> &'static str {
+	match field {
+		Field::Sampler => "Models::UnknownSampler",
+		Field::TopK => "Models::InvalidTopK",
+		Field::Chunk => "Models::InvalidChunk",
+		Field::ExponentMismatches => "Models::InvalidExponentMismatches",
+		Field::MantissaMean => "Models::InvalidMantissaMean",
+		Field::MantissaMedian => "Models::InvalidMantissaMedian",
+		Field::HardMargin => "Models::InvalidHardMargin",
+		Field::FingerprintDistance => "Models::InvalidFingerprintDistance",
+		Field::Context => "Models::InvalidContext",
+		Field::Speed => "Models::InvalidSpeed",
 	}
 }
 

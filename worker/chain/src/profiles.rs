@@ -1,7 +1,8 @@
 //! Which profile a worker serves with the model it has loaded.
 
 use crate::{Chain, ReadError, View, persist};
-use infergrid_primitives::{Hash, model::Profile};
+use infergrid_keys::address;
+use infergrid_primitives::{AccountBytes, Hash, model::Profile};
 use std::time::{Duration, Instant};
 
 /// How long to wait for the profile to be registered.
@@ -51,10 +52,11 @@ pub enum ProfileError {
 	},
 }
 
-/// The profile named `wanted`, or the only one of `model`. Waits until it is registered.
+/// The profile named `wanted`, or the only one of the files whose manifest is `manifest`, whoever
+/// registered them. Waits until it is registered.
 pub async fn find_profile(
 	chain: &Chain,
-	model: &Hash,
+	manifest: &Hash,
 	wanted: Option<&str>,
 ) -> Result<Served, ProfileError> {
 	let wanted = wanted.map(parse_hash).transpose()?;
@@ -62,9 +64,9 @@ pub async fn find_profile(
 	let mut told = false;
 	loop {
 		let view = persist(|| chain.latest()).await?;
-		let found = candidates(&view, model, wanted.as_ref()).await?;
+		let found = candidates(&view, manifest, wanted.as_ref()).await?;
 		match found.as_slice() {
-			[only] => {
+			[(only, _)] => {
 				if !only.profile.is_calibrated() {
 					tracing::info!(
 						profile = %hex::encode(only.id),
@@ -75,18 +77,20 @@ pub async fn find_profile(
 			}
 			[] => {}
 			[..] => {
-				let ids = found.iter().map(|served| hex::encode(served.id)).collect();
-				return Err(ProfileError::Several(ids));
+				let names = found.iter().map(|(served, creator)| {
+					format!("{} by {}", hex::encode(served.id), address(creator))
+				});
+				return Err(ProfileError::Several(names.collect()));
 			}
 		}
 		if started.elapsed() >= PATIENCE {
 			return Err(ProfileError::None {
-				model: hex::encode(model),
+				model: hex::encode(manifest),
 			});
 		}
 		if !told {
 			tracing::warn!(
-				model = %hex::encode(model),
+				model = %hex::encode(manifest),
 				registered = %registered(&view).await?,
 				"the chain knows no profile for this model: waiting until one is registered. A changed or \
 				 incomplete directory is another model: `infergrid model verify` compares it"
@@ -124,28 +128,30 @@ pub(crate) async fn registered(view: &View) -> Result<String, ReadError> {
 	})
 }
 
+/// The profiles of the files whose manifest is `manifest`, each with its model's creator.
 async fn candidates(
 	view: &View,
-	model: &Hash,
+	manifest: &Hash,
 	wanted: Option<&Hash>,
-) -> Result<Vec<Served>, ProfileError> {
+) -> Result<Vec<(Served, AccountBytes)>, ProfileError> {
 	let profiles = persist(|| view.profiles()).await?;
-	let mut found: Vec<_> = profiles
-		.into_iter()
-		.map(|(id, profile)| Served { id, profile })
-		.collect();
-	match wanted {
-		None => found.retain(|served| served.profile.model == *model),
-		Some(id) => {
-			found.retain(|served| served.id == *id);
-			if let Some(served) = found.first()
-				&& served.profile.model != *model
-			{
+	let models = persist(|| view.models()).await?;
+	let mut found = Vec::new();
+	for (id, profile) in profiles {
+		let Some(model) = models.get(&profile.model) else {
+			continue;
+		};
+		let fits = model.info.manifest_hash == *manifest;
+		match wanted {
+			Some(wanted) if *wanted != id => {}
+			Some(_) if !fits => {
 				return Err(ProfileError::OtherModel {
-					wanted: hex::encode(served.profile.model),
-					found: hex::encode(model),
+					wanted: hex::encode(model.info.manifest_hash),
+					found: hex::encode(manifest),
 				});
 			}
+			_ if fits => found.push((Served { id, profile }, model.creator)),
+			_ => {}
 		}
 	}
 	Ok(found)

@@ -1,7 +1,7 @@
 //! Putting a model and a profile of it on chain.
 
 use crate::{Call, Chain, Model, ModelInfo, ReadError, SubmitError, Submitter, persist};
-use infergrid_keys::{Key, address};
+use infergrid_keys::Key;
 use infergrid_primitives::model::Profile;
 
 /// Percent of each fee for the creator of a model who asks for nothing else.
@@ -17,7 +17,7 @@ pub struct Registration {
 	/// Percent of each fee for the creator; `None` is [`DEFAULT_ROYALTY`] for a new model, and will do
 	/// with that of a registered one.
 	pub royalty: Option<u8>,
-	/// How to run it; it names the model.
+	/// How to run it; it names the model, which is the creator's.
 	pub profile: Profile,
 }
 
@@ -54,12 +54,6 @@ pub enum PublishError {
 	/// The chain does not take it.
 	#[error(transparent)]
 	Submit(#[from] SubmitError),
-	/// Somebody else has registered the model.
-	#[error("the model is registered by {creator}: only they can register profiles of it")]
-	Taken {
-		/// Who, in SS58.
-		creator: String,
-	},
 }
 
 /// Registers the model and the profile, each unless it is registered already.
@@ -72,11 +66,6 @@ pub async fn publish(
 	let view = persist(|| chain.latest()).await?;
 	let known = persist(|| view.model(&model)).await?;
 	if let Some(known) = &known {
-		if known.creator != creator.public() {
-			return Err(PublishError::Taken {
-				creator: address(&known.creator),
-			});
-		}
 		let differences = differences(known, registration);
 		if !differences.is_empty() {
 			return Ok(Published::Differs(differences));
@@ -87,7 +76,7 @@ pub async fn publish(
 	}
 	let submitter = Submitter::new(chain.clone(), creator);
 	let royalty = registration.royalty.unwrap_or(DEFAULT_ROYALTY);
-	let register_model = Call::register_model(&model, &registration.info, royalty);
+	let register_model = Call::register_model(&registration.info, royalty);
 	let register_profile = Call::register_profile(&registration.profile);
 	if known.is_none() {
 		submitter.preflight(&register_model).await?;

@@ -172,7 +172,7 @@ pub struct Unlock {
 pub struct ModelInfo {
 	/// A name of at most 64 bytes, by which clients ask for it.
 	pub name: Vec<u8>,
-	/// BLAKE3 root of the encoded manifest.
+	/// [`infergrid_primitives::model::Manifest::id`], by which whoever has the files finds the model.
 	pub manifest_hash: Hash,
 	/// Decoder layers.
 	pub layers: u32,

@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
-use infergrid_chain::{Chain, Phase, ReadError, RefundReason, Trouble, View};
+use infergrid_chain::{Chain, Model as Registered, Phase, ReadError, RefundReason, Trouble, View};
 use infergrid_checkpoint::Checkpoint;
 use infergrid_gateway::{
 	AuditProgress, Delivery, Health, KeptAnswer, Known, Market, MarketError, Model, Order,
@@ -13,7 +13,7 @@ use infergrid_journal::Answer;
 use infergrid_keys::address;
 use infergrid_payer as payer;
 use infergrid_payer::{Following, Kept, OrderRequest, Payer, Stage};
-use infergrid_primitives::{Balance, Hash, market::Price};
+use infergrid_primitives::{Balance, Hash, market::Price, model::Profile};
 use std::{
 	cmp::Reverse,
 	collections::{HashMap, VecDeque},
@@ -27,8 +27,11 @@ const MODELS_FRESH: Duration = Duration::from_secs(3);
 /// A gateway that cannot pay for so many tokens at the reference price says so.
 const FUNDS_FOR_TOKENS: u32 = 100_000;
 
-/// Local files by model.
+/// Local files by [`infergrid_primitives::model::Manifest::id`].
 type Checkpoints = HashMap<Hash, Arc<Checkpoint>>;
+
+/// A profile with its identifier, its model and the model's files.
+type AtHand = (Hash, Profile, Registered, Arc<Checkpoint>);
 
 /// The models whose files are in `directories`.
 pub(crate) fn open(directories: &[PathBuf]) -> Result<Checkpoints, Failure> {
@@ -86,25 +89,29 @@ impl GridMarket {
 		Ok(models)
 	}
 
+	/// The profiles of open models whose files are here.
+	async fn at_hand(&self, view: &View) -> Result<Vec<AtHand>, ReadError> {
+		let models = view.models().await?;
+		let at_hand = |(id, profile): (Hash, Profile)| {
+			let model = models.get(&profile.model)?;
+			let checkpoint = self.checkpoints.get(&model.info.manifest_hash)?;
+			let open = model.retired_at.is_none();
+			open.then(|| (id, profile, model.clone(), checkpoint.clone()))
+		};
+		let profiles = view.profiles().await?;
+		Ok(profiles.into_iter().filter_map(at_hand).collect())
+	}
+
 	async fn read_models(&self, view: &View) -> Result<Vec<Arc<Model>>, ReadError> {
 		let rules = view.task_rules()?;
 		let (mut known, mut profiles) = (Vec::new(), Vec::new());
-		for (id, profile) in view.profiles().await? {
-			let Some(checkpoint) = self.checkpoints.get(&profile.model) else {
-				continue;
-			};
-			let Some(model) = view.model(&profile.model).await? else {
-				continue;
-			};
-			if model.retired_at.is_some() {
-				continue;
-			}
+		for (id, profile, model, checkpoint) in self.at_hand(view).await? {
 			known.push(Known {
 				name: String::from_utf8_lossy(&model.info.name).into_owned(),
 				owner: address(&model.creator),
 				profile: id,
 			});
-			profiles.push((id, profile, checkpoint.clone()));
+			profiles.push((id, profile, checkpoint));
 		}
 		let mut models = Vec::new();
 		for ((names, known), (id, profile, checkpoint)) in
@@ -140,10 +147,7 @@ impl GridMarket {
 				 send it some AIT"
 			));
 		}
-		for (_, profile) in view.profiles().await? {
-			if !self.checkpoints.contains_key(&profile.model) {
-				continue;
-			}
+		for (_, profile, ..) in self.at_hand(&view).await? {
 			let price = Price {
 				input: profile.reference_input,
 				output: profile.reference_output,

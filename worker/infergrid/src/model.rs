@@ -26,7 +26,7 @@ pub(crate) struct ModelArgs {
 enum ModelCommand {
 	/// Compare what a model computes here with what it computed elsewhere
 	Check(CheckArgs),
-	/// Print a model's identifier
+	/// Print the hash of a model's manifest: what its files are, whoever registers them
 	Id(DirArgs),
 	/// Print the list of a model's files with sizes and hashes
 	Manifest(DirArgs),
@@ -208,7 +208,8 @@ async fn publish_model(args: PublishArgs, context: Context) -> Result<(), Failur
 		min_tokens_per_second: args.min_tokens_per_second,
 		context: args.context,
 	};
-	let registration = blocking(move || registration(&publication)).await??;
+	let creator = key.public();
+	let registration = blocking(move || registration(&publication, &creator)).await??;
 	let chain = Chain::connect(Options::new(context.common.node.clone())).await?;
 	let outcome = tokio::select! {
 		_ = context.stop.cancelled() => return Ok(()),

@@ -3,7 +3,7 @@
 use crate::{context::Context, failure::Failure, output, settings};
 use anyhow::anyhow;
 use clap::Args;
-use infergrid_chain::{Call, Chain, Options, Submitter};
+use infergrid_chain::{Call, Chain, Options, Submitter, pair_worker};
 use infergrid_journal::{DataDir, Journal};
 use infergrid_keys::Key;
 use std::path::PathBuf;
@@ -35,8 +35,7 @@ pub(crate) async fn run(args: RotateArgs, context: Context) -> Result<(), Failur
 	let operator = key(&args.operator_key_file)?;
 	let data = DataDir::take(&args.data)?;
 	let chain = Chain::connect(Options::new(context.common.node.clone())).await?;
-	let genesis = chain.genesis();
-	let journal = Journal::open(&data.journal(), &genesis, old.clone())?;
+	let journal = Journal::open(&data.journal(), &chain.genesis(), old.clone())?;
 	let submitter = Submitter::new(chain.clone(), operator.clone());
 	let answers = infergrid_miner::Node::new(submitter.clone());
 	let owed = infergrid_miner::owed(&journal, &answers).await?;
@@ -56,8 +55,7 @@ pub(crate) async fn run(args: RotateArgs, context: Context) -> Result<(), Failur
 	}
 	let view = chain.latest().await?;
 	if view.operator_of(&new.public()).await? != Some(operator.public()) {
-		let signature = new.sign_pairing(&genesis, &operator.public());
-		let pair = Call::pair_worker(&new.public(), &signature);
+		let pair = pair_worker(&chain, &view, &new, &operator.public()).await?;
 		submitter.submit_checked(&pair).await?;
 	}
 	drop(journal.hand_over(new.clone())?);

@@ -3,7 +3,7 @@
 use crate::{context::Context, failure::Failure, output, settings};
 use anyhow::anyhow;
 use clap::{Args, Subcommand, ValueEnum};
-use infergrid_chain::{Call, Chain, Included, Options, Submitter, View, parse_ait};
+use infergrid_chain::{Call, Chain, Included, Options, Submitter, View, pair_worker, parse_ait};
 use infergrid_keys::{Key, KeySource, Secret, parse_address};
 use infergrid_operator::Statement;
 use infergrid_primitives::{AccountBytes, Balance, market::Role};
@@ -191,8 +191,7 @@ async fn call(
 		StakeCommand::Withdraw { role } => Call::withdraw_unbonded(role.role()),
 		StakeCommand::Pair { worker_key_file } => {
 			let worker = Key::from_file(worker_key_file).map_err(Failure::config)?;
-			let signature = worker.sign_pairing(&chain.genesis(), &account);
-			Call::pair_worker(&worker.public(), &signature)
+			pair_worker(chain, view, &worker, &account).await?
 		}
 		StakeCommand::Unpair { worker } => Call::unpair_worker(&account_of(worker)?),
 		StakeCommand::Show { .. } => return Err(Failure::internal(anyhow!("shown before"))),

@@ -3,7 +3,7 @@
 use crate::{Key, verify};
 use infergrid_primitives::{
 	AccountBytes, Hash, Signature, TaskId, WorkerKey,
-	request::{delivery_payload, opening_payload, pairing_payload},
+	request::{Consent, delivery_payload, opening_payload},
 };
 
 impl Key {
@@ -26,10 +26,10 @@ impl Key {
 		self.sign(&opening_payload(genesis, task, round, peer))
 	}
 
-	/// As a worker: agrees to act for `operator`.
+	/// As a worker: agrees to act for an operator, once and until a block.
 	#[expect(clippy::disallowed_methods, reason = "binds nobody")]
-	pub fn sign_pairing(&self, genesis: &Hash, operator: &AccountBytes) -> Signature {
-		self.sign(&pairing_payload(genesis, operator))
+	pub fn sign_consent(&self, genesis: &Hash, consent: &Consent) -> Signature {
+		self.sign(&consent.payload(genesis))
 	}
 }
 

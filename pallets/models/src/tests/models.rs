@@ -2,7 +2,7 @@ use crate::{Error, Event, HoldReason, Models as ModelMap, Profiles, ProfilesOf, 
 use frame_support::{assert_noop, assert_ok, traits::fungible::InspectHold};
 use infergrid_primitives::{
 	market::{Registry, Role},
-	model::Profile,
+	model::{Profile, model_id},
 };
 use polkadot_sdk::*;
 use sp_runtime::TokenError;
@@ -14,10 +14,10 @@ fn deposit() -> u128 {
 #[test]
 fn registering_holds_a_deposit_by_size() {
 	execute(|| {
-		assert_ok!(Models::register_model(signed(CREATOR), MODEL, info(), 20));
+		assert_ok!(Models::register_model(signed(CREATOR), info(), 20));
 		System::assert_last_event(
 			Event::ModelRegistered {
-				model: MODEL,
+				model: model(),
 				creator: CREATOR,
 				royalty: 20,
 			}
@@ -25,8 +25,9 @@ fn registering_holds_a_deposit_by_size() {
 		);
 		let small = deposit();
 		let mut longer = info();
+		longer.manifest_hash = [1; 32];
 		longer.name = vec![b'x'; 64].try_into().unwrap();
-		assert_ok!(Models::register_model(signed(CREATOR), [1; 32], longer, 5));
+		assert_ok!(Models::register_model(signed(CREATOR), longer, 5));
 		assert!(deposit() - small > small);
 		let before = deposit();
 		assert_ok!(Models::register_profile(signed(CREATOR), profile()));
@@ -37,8 +38,7 @@ fn registering_holds_a_deposit_by_size() {
 #[test]
 fn invalid_models_are_refused() {
 	execute(|| {
-		let register =
-			|info, royalty| Models::register_model(signed(CREATOR), MODEL, info, royalty);
+		let register = |info, royalty| Models::register_model(signed(CREATOR), info, royalty);
 		for royalty in [0, 4, 21, 100, 255] {
 			assert_noop!(register(info(), royalty), Error::<Test>::InvalidRoyalty);
 		}
@@ -56,15 +56,23 @@ fn invalid_models_are_refused() {
 			assert_noop!(register(info, 10), Error::<Test>::InvalidModelInfo);
 		}
 		assert_noop!(
-			Models::register_model(signed(POOR), MODEL, info(), 10),
+			Models::register_model(signed(POOR), info(), 10),
 			TokenError::FundsUnavailable
 		);
 		assert_ok!(register(info(), 10));
 		assert_noop!(register(info(), 10), Error::<Test>::ModelExists);
-		assert_noop!(
-			Models::register_model(signed(MALLORY), MODEL, info(), 10),
-			Error::<Test>::ModelExists
-		);
+	});
+}
+
+#[test]
+fn whoever_registers_the_same_files_first_takes_nobodys_royalty() {
+	execute(|| {
+		assert_ok!(Models::register_model(signed(MALLORY), info(), 10));
+		let id = register();
+		assert_eq!(Models::creator(&id), Some((CREATOR, 20)));
+		let copy = model_id(&MALLORY.into(), &info().manifest_hash);
+		assert_ne!(copy, model());
+		assert_eq!(ModelMap::<Test>::get(copy).unwrap().creator, MALLORY);
 	});
 }
 
@@ -79,7 +87,7 @@ fn a_profile_is_known_by_its_hash_and_belongs_to_its_models_creator() {
 		System::assert_last_event(
 			Event::ProfileRegistered {
 				profile: id,
-				model: MODEL,
+				model: model(),
 			}
 			.into(),
 		);
@@ -118,26 +126,41 @@ fn a_profile_is_known_by_its_hash_and_belongs_to_its_models_creator() {
 fn profiles_that_cannot_be_run_or_checked_are_refused() {
 	execute(|| {
 		register();
-		let spoilt: [fn(&mut Profile); 11] = [
-			|profile| profile.sampler = 0,
-			|profile| profile.sampler = 2,
-			|profile| profile.proof.top_k = 0,
-			|profile| profile.proof.top_k = 1_025,
-			|profile| profile.proof.chunk = 0,
-			|profile| profile.proof.chunk = 257,
-			|profile| profile.proof.max_exponent_mismatches = profile.proof.top_k + 1,
-			|profile| profile.proof.hard_margin_milli = 0,
-			|profile| profile.context = 1,
-			|profile| profile.context = (1 << 20) + 1,
-			|profile| profile.min_tokens_per_second = 0,
+		type Spoil = fn(&mut Profile);
+		let spoilt: [(Spoil, Error<Test>); 10] = [
+			(|profile| profile.sampler = 2, Error::UnknownSampler),
+			(|profile| profile.proof.top_k = 1, Error::InvalidTopK),
+			(|profile| profile.proof.chunk = 257, Error::InvalidChunk),
+			(
+				|profile| profile.proof.max_exponent_mismatches = profile.proof.top_k,
+				Error::InvalidExponentMismatches,
+			),
+			(
+				|profile| profile.proof.max_mantissa_mean_milli = u32::MAX,
+				Error::InvalidMantissaMean,
+			),
+			(
+				|profile| profile.proof.max_mantissa_median_milli = 0,
+				Error::InvalidMantissaMedian,
+			),
+			(
+				|profile| profile.proof.hard_margin_milli = u32::MAX,
+				Error::InvalidHardMargin,
+			),
+			(
+				|profile| profile.proof.max_fingerprint_distance = 0,
+				Error::InvalidFingerprintDistance,
+			),
+			(|profile| profile.context = 1, Error::InvalidContext),
+			(
+				|profile| profile.min_tokens_per_second = 0,
+				Error::InvalidSpeed,
+			),
 		];
-		for spoil in spoilt {
+		for (spoil, error) in spoilt {
 			let mut profile = profile();
 			spoil(&mut profile);
-			assert_noop!(
-				Models::register_profile(signed(CREATOR), profile),
-				Error::<Test>::InvalidProfile
-			);
+			assert_noop!(Models::register_profile(signed(CREATOR), profile), error);
 		}
 	});
 }
@@ -149,15 +172,15 @@ fn a_retired_model_is_closed_and_then_cleared() {
 		let verifier = operator(1, Role::Verifier, 10);
 		assert_ok!(Models::stand(signed(verifier.clone()), id));
 		assert_noop!(
-			Models::retire_model(signed(MALLORY), MODEL),
+			Models::retire_model(signed(MALLORY), model()),
 			Error::<Test>::NotCreator
 		);
 		assert_noop!(
 			Models::retire_model(signed(CREATOR), [0; 32]),
 			Error::<Test>::UnknownModel
 		);
-		assert_ok!(Models::retire_model(signed(CREATOR), MODEL));
-		System::assert_last_event(Event::ModelRetired { model: MODEL }.into());
+		assert_ok!(Models::retire_model(signed(CREATOR), model()));
+		System::assert_last_event(Event::ModelRetired { model: model() }.into());
 
 		// Work under way still finds everything it needs.
 		assert_eq!(Models::creator(&id), Some((CREATOR, 20)));
@@ -183,12 +206,12 @@ fn a_retired_model_is_closed_and_then_cleared() {
 		);
 
 		assert_noop!(
-			Models::retire_model(signed(CREATOR), MODEL),
+			Models::retire_model(signed(CREATOR), model()),
 			Error::<Test>::TooEarly
 		);
 		System::set_block_number(1 + RETIRE_DELAY);
-		assert_ok!(Models::retire_model(signed(CREATOR), MODEL));
-		System::assert_last_event(Event::ModelCleared { model: MODEL }.into());
+		assert_ok!(Models::retire_model(signed(CREATOR), model()));
+		System::assert_last_event(Event::ModelCleared { model: model() }.into());
 		assert_eq!(deposit(), 0);
 		assert_eq!(ModelMap::<Test>::iter().count(), 0);
 		assert_eq!(ProfilesOf::<Test>::iter().count(), 0);
@@ -203,11 +226,11 @@ fn a_model_that_is_offered_cannot_be_retired() {
 		let id = register();
 		let miner = offer(id, 1, 10, 1);
 		assert_noop!(
-			Models::retire_model(signed(CREATOR), MODEL),
+			Models::retire_model(signed(CREATOR), model()),
 			Error::<Test>::StillOffered
 		);
 		assert_ok!(Models::withdraw_offer(signed(miner), id));
-		assert_ok!(Models::retire_model(signed(CREATOR), MODEL));
+		assert_ok!(Models::retire_model(signed(CREATOR), model()));
 	});
 }
 
@@ -217,7 +240,7 @@ fn an_offer_without_a_bond_keeps_no_deposit_back() {
 		let id = register();
 		let miner = offer(id, 1, 10, 1);
 		FakeBonds::set(&miner, Role::Miner, 0);
-		assert_ok!(Models::retire_model(signed(CREATOR), MODEL));
+		assert_ok!(Models::retire_model(signed(CREATOR), model()));
 		assert!(!crate::Offers::<Test>::contains_key(id, &miner));
 		assert!(crate::Miners::<Test>::get(id).is_empty());
 	});

@@ -1,6 +1,12 @@
-use crate::{Error, Event, Workers, WorkersOf, mock::*};
+use crate::{
+	Error, Event, Workers, WorkersOf,
+	mock::{self, *},
+};
 use frame_support::{assert_noop, assert_ok};
-use infergrid_primitives::market::{Bonds as _, Role};
+use infergrid_primitives::{
+	market::{Bonds as _, Role},
+	request::Consent,
+};
 use polkadot_sdk::*;
 use sp_core::Pair;
 use sp_runtime::AccountId32;
@@ -12,8 +18,9 @@ fn signed(who: AccountId) -> RuntimeOrigin {
 #[test]
 fn a_worker_key_acts_for_its_operator_until_it_is_unpaired() {
 	ExtBuilder::default().execute(|| {
-		let (key, signature) = proof(&worker("//Alice//worker"), &ALICE);
-		assert_ok!(RoleStaking::pair_worker(signed(ALICE), key, signature));
+		let pair = worker("//Alice//worker");
+		let key = pair.public().0;
+		assert_ok!(mock::pair(&ALICE, &pair));
 		System::assert_last_event(
 			Event::WorkerPaired {
 				operator: ALICE,
@@ -38,12 +45,13 @@ fn a_worker_key_acts_for_its_operator_until_it_is_unpaired() {
 #[test]
 fn the_key_itself_can_leave_and_nobody_else_can_part_them() {
 	ExtBuilder::default().execute(|| {
-		let (key, signature) = proof(&worker("//Alice//worker"), &ALICE);
+		let pair = worker("//Alice//worker");
+		let key = pair.public().0;
 		assert_noop!(
 			RoleStaking::unpair_worker(signed(ALICE), key),
 			Error::<Test>::WorkerNotPaired
 		);
-		assert_ok!(RoleStaking::pair_worker(signed(ALICE), key, signature));
+		assert_ok!(mock::pair(&ALICE, &pair));
 		assert_noop!(
 			RoleStaking::unpair_worker(signed(BOB), key),
 			Error::<Test>::NotYourWorker
@@ -60,23 +68,83 @@ fn the_key_itself_can_leave_and_nobody_else_can_part_them() {
 fn a_pairing_needs_the_keys_own_consent_to_this_operator_on_this_chain() {
 	ExtBuilder::default().execute(|| {
 		let pair = worker("//Alice//worker");
-		let (key, for_alice) = proof(&pair, &ALICE);
+		let for_bob = consent(&pair, &BOB);
 		let refused = |signature| {
+			let Consent {
+				counter,
+				valid_until,
+				..
+			} = for_bob;
+			let key = pair.public().0;
 			assert_noop!(
-				RoleStaking::pair_worker(signed(BOB), key, signature),
+				RoleStaking::pair_worker(signed(BOB), key, counter, valid_until, signature),
 				Error::<Test>::BadPairingProof
 			);
 		};
-		refused(for_alice);
+		let genesis = RoleStaking::genesis_hash();
+		let payload = for_bob.payload(&genesis);
+		let changed = |change: fn(&mut Consent)| {
+			let mut other = for_bob;
+			change(&mut other);
+			pair.sign(&other.payload(&genesis)).0
+		};
+		refused(changed(|consent| consent.operator = ALICE.into()));
+		refused(changed(|consent| consent.counter += 1));
+		refused(changed(|consent| consent.valid_until += 1));
 		refused([0; 64]);
-		refused(proof(&worker("//Mallory"), &BOB).1);
-		let account: [u8; 32] = BOB.into();
-		let elsewhere = infergrid_primitives::request::pairing_payload(&[7; 32], &account);
-		refused(pair.sign(&elsewhere).0);
-		refused(pair.sign(&account).0);
-		let mut flipped = proof(&pair, &BOB).1;
+		refused(worker("//Mallory").sign(&payload).0);
+		refused(pair.sign(&for_bob.payload(&[7; 32])).0);
+		refused(pair.sign(for_bob.operator.as_slice()).0);
+		let mut flipped = pair.sign(&payload).0;
 		flipped[0] ^= 1;
 		refused(flipped);
+		assert_ok!(pair_with(&BOB, &pair, &for_bob));
+	});
+}
+
+#[test]
+fn a_consent_pairs_once() {
+	ExtBuilder::default().execute(|| {
+		let pair = worker("//worker//0");
+		let key = pair.public().0;
+		let first = consent(&pair, &ALICE);
+		assert_ok!(pair_with(&ALICE, &pair, &first));
+		assert_ok!(RoleStaking::unpair_worker(signed(ALICE), key));
+		assert_noop!(pair_with(&ALICE, &pair, &first), Error::<Test>::ConsentUsed);
+		assert_ok!(mock::pair(&ALICE, &pair));
+	});
+}
+
+#[test]
+fn no_consent_outlives_a_keys_leaving() {
+	ExtBuilder::default().execute(|| {
+		let pair = worker("//worker//0");
+		let key = pair.public().0;
+		assert_ok!(mock::pair(&ALICE, &pair));
+		let meanwhile = consent(&pair, &BOB);
+		assert_ok!(RoleStaking::unpair_worker(
+			signed(AccountId32::new(key)),
+			key
+		));
+		assert_noop!(
+			pair_with(&BOB, &pair, &meanwhile),
+			Error::<Test>::ConsentUsed
+		);
+	});
+}
+
+#[test]
+fn a_consent_holds_until_its_last_block() {
+	ExtBuilder::default().execute(|| {
+		let pair = worker("//worker//0");
+		let consent = consent(&pair, &ALICE);
+		System::set_block_number(u64::from(consent.valid_until) + 1);
+		assert_noop!(
+			pair_with(&ALICE, &pair, &consent),
+			Error::<Test>::ConsentExpired
+		);
+		System::set_block_number(consent.valid_until.into());
+		assert_ok!(pair_with(&ALICE, &pair, &consent));
 	});
 }
 
@@ -84,20 +152,16 @@ fn a_pairing_needs_the_keys_own_consent_to_this_operator_on_this_chain() {
 fn a_key_has_one_operator_and_an_operator_a_bounded_number_of_keys() {
 	ExtBuilder::default().execute(|| {
 		let pair = worker("//worker//0");
-		let (key, signature) = proof(&pair, &ALICE);
-		assert_ok!(RoleStaking::pair_worker(signed(ALICE), key, signature));
+		assert_ok!(mock::pair(&ALICE, &pair));
 		for operator in [ALICE, BOB] {
-			let (key, signature) = proof(&pair, &operator);
 			assert_noop!(
-				RoleStaking::pair_worker(signed(operator), key, signature),
+				mock::pair(&operator, &pair),
 				Error::<Test>::WorkerAlreadyPaired
 			);
 		}
-		let (key, signature) = proof(&worker("//worker//1"), &ALICE);
-		assert_ok!(RoleStaking::pair_worker(signed(ALICE), key, signature));
-		let (key, signature) = proof(&worker("//worker//2"), &ALICE);
+		assert_ok!(mock::pair(&ALICE, &worker("//worker//1")));
 		assert_noop!(
-			RoleStaking::pair_worker(signed(ALICE), key, signature),
+			mock::pair(&ALICE, &worker("//worker//2")),
 			Error::<Test>::TooManyWorkers
 		);
 	});
@@ -106,18 +170,16 @@ fn a_key_has_one_operator_and_an_operator_a_bounded_number_of_keys() {
 #[test]
 fn pairing_needs_a_bond_and_ends_with_the_last_one() {
 	ExtBuilder::default().execute(|| {
-		let (key, signature) = proof(&worker("//Charlie//worker"), &CHARLIE);
-		assert_noop!(
-			RoleStaking::pair_worker(signed(CHARLIE), key, signature),
-			Error::<Test>::NotBonded
-		);
+		let pair = worker("//Charlie//worker");
+		let key = pair.public().0;
+		assert_noop!(mock::pair(&CHARLIE, &pair), Error::<Test>::NotBonded);
 		assert_ok!(RoleStaking::bond(signed(CHARLIE), Role::Miner, MIN_MINER));
 		assert_ok!(RoleStaking::bond(
 			signed(CHARLIE),
 			Role::Verifier,
 			MIN_VERIFIER
 		));
-		assert_ok!(RoleStaking::pair_worker(signed(CHARLIE), key, signature));
+		assert_ok!(mock::pair(&CHARLIE, &pair));
 		assert_ok!(RoleStaking::unbond(signed(CHARLIE), Role::Miner, MIN_MINER));
 		assert_ok!(RoleStaking::unbond(
 			signed(CHARLIE),

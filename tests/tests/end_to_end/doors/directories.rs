@@ -37,7 +37,7 @@ async fn refuses_an_unknown_chain() -> Result<()> {
 		.await?;
 	let told = String::from_utf8_lossy(&output.stderr);
 	ensure!(
-		!output.status.success() && told.contains("give dev, local, or the path"),
+		!output.status.success() && told.contains("give --chain dev, local, or the path"),
 		"{told}"
 	);
 	Ok(())

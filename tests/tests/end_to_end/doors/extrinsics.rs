@@ -1,13 +1,15 @@
 //! The chain's calls.
 
 use anyhow::{Context, Result, ensure};
-use infergrid_chain::{Call, Chain, Key, OfferTerms, SubmitError, Submitter, TaskInput, TaskOrder};
+use infergrid_chain::{
+	Call, Chain, Key, OfferTerms, Refusal, SubmitError, Submitter, TaskInput, TaskOrder,
+};
 use infergrid_primitives::{
-	AIT, Hash,
+	AIT, BlockNumber, Hash,
 	audit::{Measures, Verdict, Vote},
 	market::{Price, Role},
 	model::Profile,
-	request::{Finish, Receipt, SamplingParams, pairing_payload},
+	request::{Consent, Finish, Receipt, SamplingParams},
 };
 use infergrid_tests::{
 	client::{order, submit},
@@ -16,6 +18,9 @@ use infergrid_tests::{
 	keys::Operator,
 };
 use std::time::Duration;
+
+/// How a worker's duties are refused from whoever is no operator's worker.
+const UNPAIRED: &str = "RoleStaking::WorkerNotPaired";
 
 /// A call with the error that it must have.
 type Row = (&'static str, Call, &'static str);
@@ -84,7 +89,12 @@ async fn calls(grid: &Grid, chain: &Chain, payer: &Submitter) -> Result<()> {
 	let receipt = receipt(grid, stranger);
 	let signature = stranger.sign(&receipt.payload(&chain.genesis()));
 	let others = Key::from_uri("//Dave//worker")?;
-	let consent = others.sign(&pairing_payload(&chain.genesis(), &others.public()));
+	let consent = Consent {
+		operator: others.public(),
+		counter: 0,
+		valid_until: BlockNumber::MAX,
+	};
+	let consents = others.sign(&consent.payload(&chain.genesis()));
 	let finished = u64::MAX;
 	let rows: Vec<Row> = vec![
 		(
@@ -156,7 +166,7 @@ async fn calls(grid: &Grid, chain: &Chain, payer: &Submitter) -> Result<()> {
 		(
 			"result",
 			Call::submit_result(finished, &receipt, &signature),
-			"Tasks::TaskNotFound",
+			UNPAIRED,
 		),
 		("offer", Call::set_offer(&grid.profile, &terms), "Models::"),
 		("stand", Call::stand(&grid.profile), "Models::"),
@@ -166,16 +176,16 @@ async fn calls(grid: &Grid, chain: &Chain, payer: &Submitter) -> Result<()> {
 			Call::register_profile(&changed(grid)),
 			"Models::",
 		),
-		("commit", Call::commit_vote(finished, &unknown), "Audits::"),
+		("commit", Call::commit_vote(finished, &unknown), UNPAIRED),
 		(
 			"reveal",
 			Call::reveal_vote(finished, &vote, &unknown),
-			"Audits::",
+			UNPAIRED,
 		),
 		("small bond", Call::bond(Role::Miner, 1), "RoleStaking::"),
 		(
 			"pair",
-			Call::pair_worker(&others.public(), &consent),
+			Call::pair_worker(&others.public(), &consent, &consents),
 			"RoleStaking::",
 		),
 	];
@@ -185,6 +195,10 @@ async fn calls(grid: &Grid, chain: &Chain, payer: &Submitter) -> Result<()> {
 			Err(error @ SubmitError::Dispatch { .. }) => {
 				Ok((*name, error.dispatch_error().unwrap_or_default().to_owned()))
 			}
+			Err(SubmitError::Refused {
+				reason: Refusal::WouldFail { error, .. },
+				..
+			}) => Ok((*name, error.to_owned())),
 			Err(error) => Err(anyhow::Error::from(error).context(*name)),
 		}
 	});
@@ -257,9 +271,16 @@ async fn refused(payer: &Submitter, result: &Call) -> Result<()> {
 		.err()
 		.context("was taken")?;
 	ensure!(
-		error
-			.dispatch_error()
-			.is_some_and(|error| error.starts_with("Tasks::")),
+		matches!(
+			error,
+			SubmitError::Refused {
+				reason: Refusal::WouldFail {
+					error: UNPAIRED,
+					..
+				},
+				..
+			}
+		),
 		"{error}"
 	);
 	Ok(())

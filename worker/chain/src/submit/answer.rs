@@ -57,6 +57,13 @@ pub(super) fn of_runtime(validity: ValidationResult) -> Answer {
 			| TransactionInvalid::ExhaustsResources,
 		) => Answer::Wait,
 		ValidationResult::Invalid(TransactionInvalid::Payment) => Answer::Refused(Refusal::Payment),
+		// The operational class is for workers that are paired: see the runtime's `CheckOperational`.
+		ValidationResult::Invalid(TransactionInvalid::BadSigner) => {
+			Answer::Refused(Refusal::WouldFail {
+				error: "RoleStaking::WorkerNotPaired",
+				detail: String::new(),
+			})
+		}
 		ValidationResult::Invalid(other) => Answer::Refused(Refusal::Invalid(format!("{other:?}"))),
 	}
 }
@@ -142,7 +149,11 @@ mod tests {
 			of_runtime(ValidationResult::Invalid(Payment)),
 			Answer::Refused(Refusal::Payment)
 		);
-		for invalid in [Call, BadProof, Custom(3), BadMandatory, BadSigner] {
+		let Answer::Refused(unpaired) = of_runtime(ValidationResult::Invalid(BadSigner)) else {
+			panic!("a key that is not paired is refused");
+		};
+		assert!(unpaired.to_string().contains("stake pair"), "{unpaired}");
+		for invalid in [Call, BadProof, Custom(3), BadMandatory] {
 			assert!(matches!(
 				of_runtime(ValidationResult::Invalid(invalid)),
 				Answer::Refused(Refusal::Invalid(_))

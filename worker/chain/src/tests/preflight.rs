@@ -8,7 +8,8 @@ use codec::Encode;
 use infergrid_primitives::{
 	AIT, AccountBytes, Balance, Hash,
 	market::{Price, Role},
-	model::{Arithmetic, Profile, ProofParams},
+	model::{Arithmetic, Profile, ProofParams, model_id},
+	request::Consent,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -334,7 +335,13 @@ async fn open_work_needs_twice_as_much_bonded() {
 async fn a_pairing_or_a_withdrawal_that_the_chain_would_refuse_is_not_sent() {
 	let scene = scene().await;
 	let withdraw = Call::withdraw_unbonded(Role::Verifier);
-	let pair = Call::pair_worker(&[8; 32], &[0; 64]);
+	let consent = |counter, valid_until| Consent {
+		operator: scene.who(),
+		counter,
+		valid_until,
+	};
+	let pairs = |consent| Call::pair_worker(&[8; 32], &consent, &[0; 64]);
+	let pair = pairs(consent(0, 1_000_000));
 	let unpair = Call::unpair_worker(&[8; 32]);
 	for call in [&withdraw, &pair] {
 		scene
@@ -349,6 +356,20 @@ async fn a_pairing_or_a_withdrawal_that_the_chain_would_refuse_is_not_sent() {
 		.fails(&withdraw, "RoleStaking::NothingToWithdraw", "session 9")
 		.await;
 	assert_eq!(scene.refusal(&pair).await, None);
+	scene
+		.fails(
+			&pairs(consent(1, 1_000_000)),
+			"RoleStaking::ConsentUsed",
+			"a new one",
+		)
+		.await;
+	scene
+		.fails(
+			&pairs(consent(0, 0)),
+			"RoleStaking::ConsentExpired",
+			"a new one",
+		)
+		.await;
 	let stranger = [6u8; 32].encode();
 	scene
 		.put("RoleStaking", "Workers", ([8u8; 32],), stranger)
@@ -393,7 +414,7 @@ fn info(name: &str) -> ModelInfo {
 #[tokio::test(start_paused = true)]
 async fn a_registration_that_the_chain_would_refuse_is_not_sent() {
 	let scene = scene().await;
-	let register = |name: &str, royalty| Call::register_model(&MODEL, &info(name), royalty);
+	let register = |name: &str, royalty| Call::register_model(&info(name), royalty);
 	for royalty in [4, 21] {
 		scene
 			.fails(
@@ -416,14 +437,25 @@ async fn a_registration_that_the_chain_would_refuse_is_not_sent() {
 		})
 	};
 	scene
+		.fails(&profile(1), "Models::InvalidContext", "context is 1, not")
+		.await;
+	scene
 		.fails(&profile(200), "Models::UnknownModel", "publish")
 		.await;
 	let stranger = ([6u8; 32], info("small"), 10u8, 7u128, None::<u32>);
 	scene
 		.put("Models", "Models", (MODEL,), stranger.encode())
 		.await;
+	assert_eq!(
+		scene.refusal(&register("small", 5)).await,
+		None,
+		"another's model of the same files stands in nobody's way"
+	);
+	let mine = model_id(&scene.who(), &info("small").manifest_hash);
+	let own = (scene.who(), info("small"), 10u8, 7u128, None::<u32>);
+	scene.put("Models", "Models", (mine,), own.encode()).await;
 	scene
-		.fails(&register("small", 5), "Models::ModelExists", "already")
+		.fails(&register("small", 5), "Models::ModelExists", "use it")
 		.await;
 	scene
 		.fails(&profile(200), "Models::NotCreator", "creator")
@@ -440,7 +472,7 @@ async fn an_account_without_money_is_told_before_it_sends() {
 		scene.submitter.chain().clone(),
 		Key::from_uri("//Bob").unwrap(),
 	);
-	let call = Call::register_model(&MODEL, &info("small"), 5);
+	let call = Call::register_model(&info("small"), 5);
 	let refused = poor.preflight(&call).await.unwrap_err();
 	assert!(matches!(
 		refused,

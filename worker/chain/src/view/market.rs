@@ -11,7 +11,10 @@ use infergrid_primitives::{
 	AccountBytes, AuditId, Balance, BlockNumber, Hash, TaskId, audit::Vote, market::Role,
 	model::Profile, randomness::ticket_delay, request::Receipt,
 };
-use std::{collections::HashSet, ops::RangeInclusive};
+use std::{
+	collections::{HashMap, HashSet},
+	ops::RangeInclusive,
+};
 
 /// Reads under way at once.
 const READS: usize = 16;
@@ -87,6 +90,14 @@ impl View {
 			.into_iter()
 			.map(|(id, profile)| (id, profile.0))
 			.collect())
+	}
+
+	/// Every registered model.
+	pub async fn models(&self) -> Result<HashMap<Hash, Model>, ReadError> {
+		let models = self
+			.all::<Hash, Model>(pallet::MODELS, entry::MODELS)
+			.await?;
+		Ok(models.into_iter().collect())
 	}
 
 	/// A registered model.

@@ -16,6 +16,14 @@ impl View {
 			.await
 	}
 
+	/// The counter that the next consent of a worker key must name.
+	pub async fn consent_counter(&self, worker: &WorkerKey) -> Result<u32, ReadError> {
+		let counter = self
+			.plain(pallet::STAKING, entry::COUNTERS, (*worker,))
+			.await?;
+		Ok(counter.unwrap_or_default())
+	}
+
 	/// A bond.
 	pub async fn bond(
 		&self,

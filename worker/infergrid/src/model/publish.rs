@@ -1,11 +1,13 @@
 //! Registering a model and its profile.
 
 use crate::{engine, failure::Failure};
-use codec::Encode;
 use infergrid_chain::{ModelInfo, Registration};
 use infergrid_checkpoint::Checkpoint;
 use infergrid_engine::LICENCE;
-use infergrid_primitives::model::{Arithmetic, Manifest, Profile, ProofParams};
+use infergrid_primitives::{
+	AccountBytes, Hash,
+	model::{Arithmetic, Manifest, Profile, ProofParams, model_id},
+};
 use std::path::PathBuf;
 
 /// 0.02 AIT for 1,000 prompt tokens.
@@ -28,25 +30,28 @@ pub(crate) struct Publication {
 	pub(crate) context: Option<u32>,
 }
 
-/// What is registered of the files at hand.
-pub(crate) fn registration(publication: &Publication) -> Result<Registration, Failure> {
+/// What `creator` registers of the files at hand.
+pub(crate) fn registration(
+	publication: &Publication,
+	creator: &AccountBytes,
+) -> Result<Registration, Failure> {
 	let manifest = engine::manifest(&publication.directory)?;
 	let licence = publication.licence.as_deref().unwrap_or(LICENCE);
 	Ok(Registration {
 		info: ModelInfo {
 			name: publication.name.clone().into_bytes(),
-			manifest_hash: *blake3::hash(&manifest.encode()).as_bytes(),
+			manifest_hash: manifest.id(),
 			layers: manifest.layers,
 			weight_bytes: weight_bytes(&manifest),
 			licence: licence.as_bytes().to_vec(),
 		},
 		any_licence: publication.licence.is_none(),
 		royalty: publication.royalty,
-		profile: profile(publication, &manifest)?,
+		profile: profile(publication, model_id(creator, &manifest.id()))?,
 	})
 }
 
-fn profile(publication: &Publication, manifest: &Manifest) -> Result<Profile, Failure> {
+fn profile(publication: &Publication, model: Hash) -> Result<Profile, Failure> {
 	let checkpoint = Checkpoint::open(&publication.directory).map_err(Failure::config)?;
 	let longest = u32::try_from(checkpoint.config.context).unwrap_or(u32::MAX);
 	let context = publication.context.unwrap_or(longest);
@@ -57,7 +62,7 @@ fn profile(publication: &Publication, manifest: &Manifest) -> Result<Profile, Fa
 	}
 	let proof = ProofParams::F32;
 	Ok(Profile {
-		model: manifest.id(),
+		model,
 		arithmetic: Arithmetic::F32,
 		sampler: 1,
 		proof,
