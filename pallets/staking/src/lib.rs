@@ -153,16 +153,6 @@ pub mod pallet {
 		VerifierBond,
 	}
 
-	impl From<Role> for HoldReason {
-		fn from(role: Role) -> Self {
-			match role {
-				Role::Validator => Self::ValidatorBond,
-				Role::Miner => Self::MinerBond,
-				Role::Verifier => Self::VerifierBond,
-			}
-		}
-	}
-
 	/// Bonds by role and operator. The operator pays by the bond itself, which has a minimum.
 	#[pallet::storage]
 	pub type Bonds<T: Config> = StorageDoubleMap<

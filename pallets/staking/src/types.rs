@@ -1,13 +1,13 @@
 //! The ledger of one bond, apart from storage and money.
 
-use crate::Config;
+use crate::{Config, HoldReason};
 use alloc::vec::Vec;
 use codec::{Decode, DecodeWithMemTracking, Encode, MaxEncodedLen};
 use frame_support::{
 	BoundedVec, CloneNoBound, DebugNoBound, EqNoBound, PartialEqNoBound,
 	traits::{Get, fungible::Credit},
 };
-use infergrid_primitives::Balance;
+use infergrid_primitives::{Balance, market::Role};
 use polkadot_sdk::*;
 use scale_info::TypeInfo;
 use sp_runtime::{FixedU64, Perbill};
@@ -274,5 +274,15 @@ where
 
 	fn forget_before(index: SessionIndex) {
 		pallet_session::historical::Pallet::<T>::prune_up_to(index);
+	}
+}
+
+impl From<Role> for HoldReason {
+	fn from(role: Role) -> Self {
+		match role {
+			Role::Validator => Self::ValidatorBond,
+			Role::Miner => Self::MinerBond,
+			Role::Verifier => Self::VerifierBond,
+		}
 	}
 }

@@ -7,6 +7,7 @@ use infergrid_primitives::{
 	market::{Bonds as _, Overexposed, Role},
 };
 use polkadot_sdk::*;
+use sp_core::Pair;
 
 fn reserve(amount: Balance) -> Result<(), Overexposed> {
 	RoleStaking::reserve_exposure(&ALICE, Role::Miner, amount)
@@ -95,24 +96,18 @@ fn an_ejected_bond_stands_for_its_open_work_and_does_not_for_more() {
 #[test]
 fn work_outlives_the_money_and_leaves_nothing_behind() {
 	ExtBuilder::default().execute(|| {
-		let (key, signature) = proof(&worker("//Alice//worker"), &ALICE);
+		let worker = worker("//Alice//worker");
+		let key = worker.public().0;
 		assert_ok!(reserve(10));
 		drop(RoleStaking::slash(&ALICE, Role::Validator, u128::MAX));
-		assert_ok!(RoleStaking::pair_worker(
-			RuntimeOrigin::signed(ALICE),
-			key,
-			signature
-		));
+		assert_ok!(pair(&ALICE, &worker));
 		drop(RoleStaking::slash(&ALICE, Role::Miner, u128::MAX));
 		assert_eq!(
 			RoleStaking::operator_of(&key),
 			None,
 			"who has no money has no worker"
 		);
-		assert_noop!(
-			RoleStaking::pair_worker(RuntimeOrigin::signed(ALICE), key, signature),
-			Error::<Test>::NotBonded
-		);
+		assert_noop!(pair(&ALICE, &worker), Error::<Test>::NotBonded);
 		RoleStaking::do_try_state().expect("the state is sound");
 		release(9);
 		assert!(Bonds::<Test>::contains_key(Role::Miner, ALICE));
