@@ -5,6 +5,7 @@ use crate::{
 	RuntimeEvent, Session,
 	constants::{EPOCH_DURATION_IN_SLOTS, MILLISECS_PER_BLOCK, deposit},
 };
+use alloc::vec::Vec;
 use frame_support::{
 	parameter_types,
 	traits::{ConstU32, ConstU64},
