@@ -173,8 +173,7 @@ impl FakeNode {
 				}
 			}
 			"state_call" => {
-				let number = known(&state, hash(params.get(2)))?;
-				let _ = number;
+				known(&state, hash(params.get(2)))?;
 				match params[0].as_str().unwrap() {
 					"Core_version" => json!(hex(&version())),
 					"Metadata_metadata_versions" => json!(hex(&vec![16u32].encode())),
