@@ -133,6 +133,8 @@ pub trait Registry<AccountId> {
 		seats: u32,
 		excluded: &[AccountId],
 	) -> alloc::vec::Vec<AccountId>;
+	/// How many operators besides `except` stand for audits of `profile`.
+	fn standing(profile: &Hash, except: &AccountId) -> u32;
 	/// Upper bound of candidates that one draw reads, for weights.
 	fn max_candidates() -> u32;
 }
@@ -162,6 +164,10 @@ pub struct Work<AccountId> {
 pub trait Audits<AccountId> {
 	/// Takes work for the draw; from here on it ends in exactly one call of [`Escrow`].
 	fn submit(work: Work<AccountId>) -> Result<AuditId, codec::Error>;
+	/// Blocks by which the service of audits is behind.
+	fn lag() -> BlockNumber;
+	/// Whether a whole committee of others than `payer` stands for `profile`.
+	fn can_seat(profile: &Hash, payer: &AccountId) -> bool;
 }
 
 /// What the pallet that holds the fee offers to audits. Neither call can fail: what cannot be done

@@ -129,6 +129,7 @@ impl pallet_tasks::Config for Runtime {
 	type BaseWindow = BaseWindow;
 	type MillisecsPerBlock = ConstU32<{ MILLISECS_PER_BLOCK as u32 }>;
 	type InlineOverhead = ConstU32<256>;
+	type MaxLag = ConstU32<10>;
 	type MaxRetryDelay = ConstU32<20>;
 	type MissSlash = MissSlash;
 	type HistoryDepth = HistoryDepth;

@@ -124,6 +124,12 @@ pub trait Agenda {
 		}
 	}
 
+	/// Blocks for which what fell due up to `now` has been waiting; 0 if all of it was served.
+	fn lag(now: BlockNumber) -> BlockNumber {
+		let next = now.saturating_add(1);
+		Self::Cursor::get().map_or(0, |cursor| next.saturating_sub(cursor.block))
+	}
+
 	/// Panics unless a page holds an item and `limit` lets service make progress in every block.
 	/// For `integrity_test`.
 	fn integrity(limit: Weight, costs: Costs) {

@@ -132,3 +132,19 @@ fn cheap_items_leave_room_for_more() {
 fn a_share_that_serves_nothing_is_refused() {
 	TestAgenda::integrity(Weight::from_parts(100, 0), COSTS);
 }
+
+#[test]
+fn service_that_is_behind_says_by_how_much() {
+	TestExternalities::default().execute_with(|| {
+		assert_eq!(TestAgenda::lag(7), 0, "nothing was ever due");
+		serve(1, 9);
+		assert_eq!(TestAgenda::lag(1), 0);
+		TestAgenda::schedule(0, 2, 1);
+		for now in 2..6 {
+			serve(now, 0);
+			assert_eq!(TestAgenda::lag(now), now - 1);
+		}
+		assert_eq!(serve(6, 9), vec![0]);
+		assert_eq!(TestAgenda::lag(6), 0);
+	});
+}

@@ -44,14 +44,8 @@ impl<T: Config> Pallet<T> {
 				.collect()
 		};
 		let winners = at(&winners);
-		Self::punish_verifiers(id, &audit.work.payer, at(&lazy), FaultClass::Lazy, &winners);
-		Self::punish_verifiers(
-			id,
-			&audit.work.payer,
-			at(&silent),
-			FaultClass::Silent,
-			&winners,
-		);
+		Self::punish_verifiers(id, at(&lazy), FaultClass::Lazy, &winners);
+		Self::punish_verifiers(id, at(&silent), FaultClass::Silent, &winners);
 		for member in &committee {
 			Commitments::<T>::remove(id, member);
 			Seated::<T>::remove(member, id);

@@ -1,9 +1,9 @@
 //! Taking work, deciding whether it is audited, and by whom.
 
-use crate::{pallet::*, types::*, weights::WeightInfo};
+use crate::{pallet::*, service::AuditAgenda, types::*, weights::WeightInfo};
+use infergrid_agenda::Agenda as _;
 use infergrid_primitives::{
 	AuditId, BlockNumber, Hash,
-	audit::Verdict,
 	market::{Audits as AuditsTrait, Registry, Work},
 	randomness::{Redeemed, Ticket, Tickets, ticket_delay},
 };
@@ -24,6 +24,14 @@ impl<T: Config> AuditsTrait<AccountIdOf<T>> for Pallet<T> {
 			draw_at,
 		});
 		Ok(id)
+	}
+
+	fn lag() -> BlockNumber {
+		AuditAgenda::<T>::lag(Self::now())
+	}
+
+	fn can_seat(profile: &Hash, payer: &AccountIdOf<T>) -> bool {
+		T::Registry::standing(profile, payer) >= T::Seats::get()
 	}
 }
 
@@ -87,6 +95,12 @@ impl<T: Config> Pallet<T> {
 		if round > 0 || Self::is_audited(&r, id, &audit.work) {
 			return Self::seat(now, id, audit, &r, round);
 		}
+		Self::escrow(now, id, audit);
+		T::WeightInfo::service_idle()
+	}
+
+	/// Keeps the fee of work that nobody checks for the whole escrow window.
+	fn escrow(now: BlockNumber, id: AuditId, mut audit: AuditOf<T>) {
 		let until = now.saturating_add(T::EscrowBlocks::get());
 		let task = audit.work.task;
 		Openable::<T>::remove(&audit.work.miner, id);
@@ -98,7 +112,6 @@ impl<T: Config> Pallet<T> {
 			task,
 			settles_at: until,
 		});
-		T::WeightInfo::service_idle()
 	}
 
 	fn is_audited(r: &Hash, id: AuditId, work: &Work<AccountIdOf<T>>) -> bool {
@@ -106,8 +119,9 @@ impl<T: Config> Pallet<T> {
 		on_probation || work.always || Self::is_picked(r, id)
 	}
 
-	/// Draws the committee of `round` and opens its window for commitments; pays the work if nobody
-	/// stands for the profile.
+	/// Draws the committee of `round` and opens its window for commitments. Where nobody stands for the
+	/// profile, the fee stays in escrow as that of work which was not drawn: paying it at once would
+	/// pay miners for keeping verifiers away.
 	fn seat(now: BlockNumber, id: AuditId, mut audit: AuditOf<T>, r: &Hash, round: u8) -> Weight {
 		let randomness = Self::round_randomness(r, id, round);
 		let work = &audit.work;
@@ -116,8 +130,8 @@ impl<T: Config> Pallet<T> {
 			T::Registry::draw_verifiers(&work.profile, &randomness, T::Seats::get(), &excluded);
 		let committee: CommitteeOf<T> = BoundedVec::truncate_from(drawn);
 		if committee.is_empty() {
-			Self::conclude(now, id, audit, Verdict::Unproven);
-			return Self::draw_weight().saturating_add(T::WeightInfo::service_settle());
+			Self::escrow(now, id, audit);
+			return Self::draw_weight().saturating_add(T::WeightInfo::service_idle());
 		}
 		for member in &committee {
 			Seated::<T>::insert(member, id, ());

@@ -28,7 +28,7 @@
 //! 2. **Committee.** [`Config::Seats`] operators that stand for the profile, by bond, from
 //!    `H(R ‖ audit ‖ round)`; never the miner's or the payer's. A round that ends without a verdict takes
 //!    a new ticket, for outputs that nobody knows when its last vote is revealed. Where nobody stands,
-//!    the work is paid.
+//!    the fee waits in escrow as that of work which was not drawn.
 //! 3. **Vote.** Members commit, then reveal. The window for commitments grows with the tokens to
 //!    re-check; reveals open as soon as everybody committed.
 //! 4. **Tally.** See [`tally`]. More than half of the committee decides; condemning takes
@@ -38,9 +38,9 @@
 //! 5. **Punishment.** A forger loses [`Config::ForgerySlash`] of its bond and is ejected; a miner
 //!    that does not open its receipt loses [`Config::UnavailableSlash`]. Either way the payer is
 //!    refunded in full. A verifier that votes without having run the model loses
-//!    [`Config::LazySlash`], a silent one [`Config::SilentSlash`]. Of every slash
-//!    [`Config::PayerShare`] goes to the payer, [`Config::VoterShare`] to the members that voted with
-//!    the verdict, and the rest is burnt.
+//!    [`Config::LazySlash`], a silent one [`Config::SilentSlash`]. Of a miner's slash
+//!    [`Config::PayerShare`] goes to the payer, of every slash [`Config::VoterShare`] to the members
+//!    that voted with the verdict, and the rest is burnt.
 //!
 //! ## Low level
 //!
@@ -205,7 +205,7 @@ pub mod pallet {
 		#[pallet::constant]
 		type SilentSlash: Get<Perbill>;
 
-		/// The payer's share of a slash.
+		/// The payer's share of a miner's slash; it has none in a verifier's.
 		#[pallet::constant]
 		type PayerShare: Get<Perbill>;
 

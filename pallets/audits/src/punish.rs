@@ -22,7 +22,7 @@ impl<T: Config> Pallet<T> {
 		winners: &[AccountIdOf<T>],
 	) {
 		let miner = work.miner.clone();
-		let amount = Self::punish(&miner, Role::Miner, class, &work.payer, winners);
+		let amount = Self::punish(&miner, Role::Miner, class, Some(&work.payer), winners);
 		Self::deposit_event(Event::MinerPunished {
 			audit: id,
 			miner,
@@ -31,15 +31,15 @@ impl<T: Config> Pallet<T> {
 		});
 	}
 
+	/// A payer has no share in a verifier's fault, which costs it nothing and which it might cause.
 	pub(crate) fn punish_verifiers(
 		id: AuditId,
-		payer: &AccountIdOf<T>,
 		verifiers: Vec<AccountIdOf<T>>,
 		class: FaultClass,
 		winners: &[AccountIdOf<T>],
 	) {
 		for verifier in verifiers {
-			let amount = Self::punish(&verifier, Role::Verifier, class, payer, winners);
+			let amount = Self::punish(&verifier, Role::Verifier, class, None, winners);
 			Self::deposit_event(Event::VerifierPunished {
 				audit: id,
 				verifier,
@@ -54,7 +54,7 @@ impl<T: Config> Pallet<T> {
 		who: &AccountIdOf<T>,
 		role: Role,
 		class: FaultClass,
-		payer: &AccountIdOf<T>,
+		payer: Option<&AccountIdOf<T>>,
 		winners: &[AccountIdOf<T>],
 	) -> Balance {
 		let share: Perbill = match class {
@@ -69,16 +69,20 @@ impl<T: Config> Pallet<T> {
 		amount
 	}
 
-	/// Gives the payer and the winners their shares; what is left is burnt, and so is a share that
+	/// Gives the payer, if it is to have one, and the winners their shares; what is left is burnt, and so is a share that
 	/// its owner's account cannot take.
 	fn hand_on(
 		credit: Credit<AccountIdOf<T>, T::Currency>,
-		payer: &AccountIdOf<T>,
+		payer: Option<&AccountIdOf<T>>,
 		winners: &[AccountIdOf<T>],
 	) {
 		let total = credit.peek();
-		let (to_payer, mut rest) = credit.split(T::PayerShare::get().mul_floor(total));
-		drop(T::Currency::resolve(payer, to_payer));
+		let mut rest = credit;
+		if let Some(payer) = payer {
+			let (part, left) = rest.split(T::PayerShare::get().mul_floor(total));
+			drop(T::Currency::resolve(payer, part));
+			rest = left;
+		}
 		let to_winners = T::VoterShare::get().mul_floor(total);
 		// No winners, no share.
 		let each = to_winners

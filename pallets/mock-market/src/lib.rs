@@ -305,6 +305,11 @@ where
 		drawn
 	}
 
+	fn standing(profile: &Hash, except: &AccountId) -> u32 {
+		let others = |verifier: &&AccountId| *verifier != except;
+		Verifiers::get(profile).iter().filter(others).count() as u32
+	}
+
 	fn max_candidates() -> u32 {
 		MAX_CANDIDATES
 	}

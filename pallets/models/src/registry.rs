@@ -79,6 +79,11 @@ impl<T: Config> Registry<T::AccountId> for Pallet<T> {
 		draw(candidates, randomness, profile, seats)
 	}
 
+	fn standing(profile: &Hash, except: &T::AccountId) -> u32 {
+		let others = |verifier: &&T::AccountId| *verifier != except;
+		Verifiers::<T>::get(profile).iter().filter(others).count() as u32
+	}
+
 	fn max_candidates() -> u32 {
 		T::MaxCandidates::get()
 	}

@@ -123,6 +123,10 @@ impl Registry<AccountId> for FakeRegistry {
 		Vec::new()
 	}
 
+	fn standing(_: &Hash, _: &AccountId) -> u32 {
+		0
+	}
+
 	fn max_candidates() -> u32 {
 		0
 	}

@@ -45,6 +45,8 @@
 //!   block. Late entries wait and are served first in the next block. A queued task is tried again
 //!   after half of the time it has waited, at most [`Config::MaxRetryDelay`] blocks, or as soon as a
 //!   ticket allows.
+//! - **Overload**: while the service is more than [`Config::MaxLag`] blocks behind, no task is taken, so
+//!   that the deadlines of those that are there mean something.
 //! - **Payment never gets stuck**: if the split of a fee fails, the task is put into [`Unpaid`] and
 //!   tried again.
 
@@ -170,6 +172,10 @@ pub mod pallet {
 		/// Tokens that a chat template may add to an inline prompt.
 		#[pallet::constant]
 		type InlineOverhead: Get<u32>;
+
+		/// Blocks by which the service of tasks or audits may be behind while new tasks are taken.
+		#[pallet::constant]
+		type MaxLag: Get<BlockNumber>;
 
 		/// The longest pause between two draws for a waiting task, in blocks.
 		#[pallet::constant]
@@ -345,6 +351,11 @@ pub mod pallet {
 		PatienceTooShort,
 		/// The payer lacks `max_fee` in free balance.
 		InsufficientFunds,
+		/// What fell due blocks ago is not served yet: order again when the chain has caught up.
+		Overloaded,
+		/// An audit of every answer was asked for, and fewer operators than a committee has seats stand
+		/// for the profile: ask for sampled audits, or wait until more stand.
+		TooFewVerifiers,
 		/// The payer has a task with this `user_nonce`: this order is on chain already, or needs
 		/// another nonce.
 		NonceInUse,
@@ -415,7 +426,8 @@ pub mod pallet {
 		/// [`InvalidPrompt`](Error::InvalidPrompt), [`ExceedsContext`](Error::ExceedsContext),
 		/// [`MaxFeeTooLow`](Error::MaxFeeTooLow), [`PatienceOutOfRange`](Error::PatienceOutOfRange),
 		/// [`PatienceTooShort`](Error::PatienceTooShort),
-		/// [`InsufficientFunds`](Error::InsufficientFunds), [`NonceInUse`](Error::NonceInUse).
+		/// [`InsufficientFunds`](Error::InsufficientFunds), [`NonceInUse`](Error::NonceInUse),
+		/// [`TooFewVerifiers`](Error::TooFewVerifiers), [`Overloaded`](Error::Overloaded).
 		///
 		/// ## Events
 		/// [`TaskSubmitted`](Event::TaskSubmitted).

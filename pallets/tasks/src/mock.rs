@@ -77,7 +77,7 @@ impl pallet_randomness::Config for Test {
 parameter_types! {
 	pub const MissSlash: Perbill = Perbill::from_perthousand(1);
 	pub storage ServiceShare: Perbill = Perbill::from_percent(25);
-	pub const AuditsShare: Perbill = Perbill::from_percent(25);
+	pub storage AuditsShare: Perbill = Perbill::from_percent(25);
 	pub const ForgerySlash: Perbill = Perbill::from_percent(50);
 	pub const UnavailableSlash: Perbill = Perbill::from_percent(5);
 	pub const LazySlash: Perbill = Perbill::from_percent(1);
@@ -89,6 +89,7 @@ pub(crate) const BASE_WINDOW: BlockNumber = 5;
 pub(crate) const MIN_FEE: Balance = AIT / 1_000;
 pub(crate) const HISTORY: BlockNumber = 200;
 pub(crate) const OVERHEAD: u32 = 64;
+pub(crate) const MAX_LAG: BlockNumber = 3;
 pub(crate) const MAX_RETRY: BlockNumber = 8;
 /// Blocks from taking a ticket to the draw.
 pub(crate) const DRAW_DELAY: BlockNumber = 4;
@@ -109,6 +110,7 @@ impl Config for Test {
 	type BaseWindow = ConstU32<BASE_WINDOW>;
 	type MillisecsPerBlock = ConstU32<3_000>;
 	type InlineOverhead = ConstU32<OVERHEAD>;
+	type MaxLag = ConstU32<MAX_LAG>;
 	type MaxRetryDelay = ConstU32<MAX_RETRY>;
 	type MissSlash = MissSlash;
 	type HistoryDepth = ConstU32<HISTORY>;

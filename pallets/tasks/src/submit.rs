@@ -4,7 +4,7 @@ use crate::{pallet::*, types::*};
 use infergrid_agenda::Agenda as _;
 use infergrid_primitives::{
 	Balance, BlockNumber, Hash, TaskId,
-	market::Registry,
+	market::{Audits, Registry},
 	model::Profile,
 	randomness::{Tickets, ticket_delay},
 	request::{
@@ -41,6 +41,12 @@ impl<T: Config> Pallet<T> {
 		ensure!(
 			!Ordered::<T>::contains_key(&payer, order.user_nonce),
 			Error::<T>::NonceInUse
+		);
+		let lag = TaskAgenda::<T>::lag(Self::now()).max(T::Audits::lag());
+		ensure!(lag <= T::MaxLag::get(), Error::<T>::Overloaded);
+		ensure!(
+			order.assurance != Assurance::Always || T::Audits::can_seat(&order.profile, &payer),
+			Error::<T>::TooFewVerifiers
 		);
 
 		let (prompt, text) = match order.input {

@@ -196,6 +196,14 @@ const HINTS: &[(&str, &str)] = &[
 	),
 	("Tasks::InsufficientFunds", "send the payer some AIT"),
 	(
+		"Tasks::Overloaded",
+		"the chain is behind with what it has to do: order again in a minute",
+	),
+	(
+		"Tasks::TooFewVerifiers",
+		"too few verifiers stand for the model to audit every answer: ask for sampled audits, or wait",
+	),
+	(
 		"Tasks::NonceInUse",
 		"the order is on chain already, or needs another nonce",
 	),

@@ -239,18 +239,26 @@ fn only_root_sets_the_rate() {
 }
 
 #[test]
-fn without_verifiers_the_work_is_paid() {
+fn without_verifiers_the_work_is_paid_after_the_escrow() {
 	chain(0).execute_with(|| {
 		let audit = drawn();
-		assert!(matches!(
-			phase(audit),
-			Phase::Concluded {
-				verdict: Verdict::Unproven,
-				..
-			}
-		));
+		let until = System::block_number() + ESCROW_BLOCKS;
+		assert_eq!(phase(audit), Phase::Escrowed { until });
+		run_to(until);
+		assert_eq!(Outcomes::of(7), None);
+		run_to(until + 1);
 		assert_eq!(Outcomes::of(7), Some(Outcome::Settled));
 	});
+}
+
+#[test]
+fn a_payer_is_no_member_of_its_own_committee() {
+	chain(3).execute_with(|| {
+		let can_seat = |payer: &AccountId| AuditsPallet::can_seat(&profile_id(), payer);
+		assert!(can_seat(&PAYER));
+		assert!(!can_seat(&VERIFIERS[0]));
+	});
+	chain(4).execute_with(|| assert!(AuditsPallet::can_seat(&profile_id(), &VERIFIERS[0])));
 }
 
 #[test]

@@ -1,6 +1,10 @@
 use crate::{mock::*, pallet::*, types::*};
-use infergrid_mock_market::Ejected;
-use infergrid_primitives::{AIT, Balance, audit::Verdict, market::Role};
+use infergrid_mock_market::{Ejected, Market};
+use infergrid_primitives::{
+	AIT, Balance,
+	audit::Verdict,
+	market::{Bonds as _, Role},
+};
 
 const VALID: Verdict = Verdict::Valid;
 const INVALID: Verdict = Verdict::Invalid;
@@ -100,8 +104,8 @@ fn a_verifier_with_another_fingerprint_is_lazy() {
 		assert_eq!(bond(&members[1], Role::Verifier), VERIFIER_BOND - slash);
 		assert_eq!(free(&members[0]), 100 * AIT + slash / 20);
 		assert_eq!(free(&members[2]), 100 * AIT + slash / 20);
-		assert_eq!(free(&PAYER), 100 * AIT + slash / 10);
-		assert_eq!(issuance - Balances::total_issuance(), slash * 8 / 10);
+		assert_eq!(free(&PAYER), 100 * AIT, "a payer gains nothing by it");
+		assert_eq!(issuance - Balances::total_issuance(), slash * 9 / 10);
 		assert!(events().contains(&Event::VerifierPunished {
 			audit,
 			verifier: members[1].clone(),
@@ -243,22 +247,20 @@ fn an_account_that_cannot_take_its_share_has_it_burnt() {
 	run(|| {
 		// Below the existential deposit a new account cannot be opened.
 		let payer = AccountId::new([55; 32]);
-		let issuance = Balances::total_issuance();
 		let audit = submit(infergrid_primitives::market::Work {
 			payer: payer.clone(),
 			..work(7)
 		});
 		run_on(DRAW_DELAY);
-		let committee = committee(audit);
-		infergrid_mock_market::Market::<Test, Balances>::bond(&MINER, Role::Miner, 0);
-		round(audit, &[vote(VALID, 100), vote(VALID, 100)]);
-		let slash = VERIFIER_BOND / 1_000;
-		let _ = committee;
-		assert_eq!(
-			free(&payer),
-			slash / 10,
-			"0.05 AIT are above the existential deposit"
-		);
-		assert_eq!(issuance - Balances::total_issuance(), slash * 8 / 10);
+		let bond = 10 * ExistentialDeposit::get();
+		let rest = MINER_BOND - bond;
+		drop(Market::<Test, Balances>::slash(&MINER, Role::Miner, rest));
+		let issuance = Balances::total_issuance();
+		round(audit, &vec![vote(INVALID, 100); 3]);
+		let slash = bond / 2;
+		assert!(slash / 10 < ExistentialDeposit::get());
+		assert_eq!(free(&payer), 0);
+		let each = slash / 10 / 3;
+		assert_eq!(issuance - Balances::total_issuance(), slash - 3 * each);
 	});
 }

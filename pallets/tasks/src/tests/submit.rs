@@ -1,9 +1,9 @@
 use crate::{mock::*, pallet::*, types::*};
 use infergrid_primitives::{
 	market::Price,
-	request::{Payment, PromptCommitment, commit_inline},
+	request::{Assurance, Payment, PromptCommitment, commit_inline},
 };
-use polkadot_sdk::frame_support::assert_ok;
+use polkadot_sdk::{frame_support::assert_ok, sp_runtime::Perbill};
 
 #[test]
 fn a_task_waits_with_its_money_on_hold() {
@@ -88,6 +88,50 @@ fn an_order_that_is_submitted_twice_is_taken_once() {
 		assert_eq!(Ordered::<Test>::get(PAYER, 77), None);
 		assert_ok!(order().submit(&PAYER));
 	});
+}
+
+#[test]
+fn an_audit_that_no_committee_can_make_is_not_sold() {
+	run(1, || {
+		let always = || Order {
+			assurance: Assurance::Always,
+			..order()
+		};
+		assert_ok!(always().submit(&PAYER));
+		infergrid_mock_market::Verifiers::mutate(profile_id(), |standing| {
+			standing.retain(|verifier| *verifier != VERIFIERS[0]);
+		});
+		let refused = Error::<Test>::TooFewVerifiers.into();
+		assert_eq!(always().submit(&PAYER), Err(refused));
+		assert_ok!(order().submit(&PAYER));
+	});
+}
+
+#[test]
+fn nothing_is_taken_while_the_service_is_behind() {
+	let shares: [(fn() -> Perbill, fn(&Perbill)); 2] = [
+		(ServiceShare::get, ServiceShare::set),
+		(AuditsShare::get, AuditsShare::set),
+	];
+	for (share, set) in shares {
+		run(1, || {
+			let before = share();
+			set(&Perbill::zero());
+			run_on(MAX_LAG);
+			let task = order()
+				.submit(&PAYER)
+				.expect("the service is hardly behind");
+			run_on(1);
+			assert_eq!(
+				order().submit(&PAYER),
+				Err(Error::<Test>::Overloaded.into())
+			);
+			assert_ok!(TasksPallet::cancel(RuntimeOrigin::signed(PAYER), task));
+			set(&before);
+			run_on(1);
+			assert_ok!(order().submit(&PAYER));
+		});
+	}
 }
 
 #[test]
