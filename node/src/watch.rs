@@ -113,8 +113,7 @@ impl Watch {
 		}
 		let authorities = self.authorities.iter().map(|(authority, _)| authority);
 		let others: BTreeSet<_> = authorities.filter(|author| self.is_other(author)).collect();
-		self.clock
-			.forget(now.instant, |author| others.contains(author));
+		self.clock.forget(now, |author| others.contains(author));
 		let verdict = self.clock.judge(now, others.len());
 		if let Some(verdict) = verdict {
 			let wrong = verdict.difference.is_some();

@@ -152,8 +152,6 @@ mod runtime {
 	#[runtime::pallet_index(6)]
 	pub type TransactionPayment = pallet_transaction_payment;
 
-	#[runtime::pallet_index(10)]
-	pub type Authorship = pallet_authorship;
 	// The bonds come before the sessions, whose genesis asks them for the first validators.
 	#[runtime::pallet_index(11)]
 	pub type RoleStaking = pallet_role_staking;
@@ -163,6 +161,9 @@ mod runtime {
 	pub type Offences = pallet_offences;
 	#[runtime::pallet_index(14)]
 	pub type Session = pallet_session;
+	// The author of a session's first block is one of its own validators: the sessions come first.
+	#[runtime::pallet_index(15)]
+	pub type Authorship = pallet_authorship;
 
 	// The market. Blocks begin in the order of the indices: the randomness notes the last output before
 	// the others redeem tickets for it.

@@ -24,7 +24,8 @@ pub fn program(name: &str, variable: &str) -> Result<PathBuf> {
 		.join(name);
 	if !path.is_file() {
 		bail!(
-			"{} is missing: run `cargo build --package {name}` first, or name the program in {variable}",
+			"{} is missing: run `scripts/test` or `scripts/demo` first, which build it, or name the program in \
+			 {variable}",
 			path.display()
 		);
 	}

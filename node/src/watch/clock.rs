@@ -70,6 +70,7 @@ struct Heard {
 pub(super) struct Clock<Author> {
 	slot: Duration,
 	heard: BTreeMap<Author, Heard>,
+	looked_at: Option<Moment>,
 }
 
 impl<Author: Ord> Clock<Author> {
@@ -78,6 +79,7 @@ impl<Author: Ord> Clock<Author> {
 		Self {
 			slot,
 			heard: BTreeMap::new(),
+			looked_at: None,
 		}
 	}
 
@@ -90,10 +92,17 @@ impl<Author: Ord> Clock<Author> {
 		}
 	}
 
-	/// Forgets blocks that came too long ago, and those of authors that do not count any more.
-	pub(super) fn forget(&mut self, now: Instant, counts: impl Fn(&Author) -> bool) {
+	/// Forgets blocks that came too long ago or before the machine slept, and those of authors that do
+	/// not count any more.
+	pub(super) fn forget(&mut self, now: Moment, counts: impl Fn(&Author) -> bool) {
+		let slept = self.looked_at.replace(now).is_some_and(|before| {
+			// The clock that only counts stands still meanwhile.
+			let expected = now.wall_at(before.instant);
+			expected - milliseconds(before.wall) > milliseconds(self.slot)
+		});
 		self.heard.retain(|author, heard| {
-			counts(author) && now.saturating_duration_since(heard.at) < MEMORY
+			let age = now.instant.saturating_duration_since(heard.at);
+			!slept && counts(author) && age < MEMORY
 		});
 	}
 
@@ -190,6 +199,26 @@ mod tests {
 			difference(dead_battery, &[0, 0, 0]),
 			behind(TODAY.as_secs())
 		);
+	}
+
+	#[test]
+	fn what_was_heard_before_the_machine_slept_says_nothing() {
+		let before = now(0);
+		let mut clock = heard(before, &[0, 1, 2]);
+		clock.forget(before, |_| true);
+		assert!(clock.judge(before, 3).is_some());
+		let looked_again = Moment {
+			wall: before.wall + seconds(10),
+			instant: before.instant + seconds(10),
+		};
+		clock.forget(looked_again, |_| true);
+		assert!(clock.judge(looked_again, 3).is_some());
+		let woken = Moment {
+			wall: looked_again.wall + seconds(3_600),
+			instant: looked_again.instant + seconds(10),
+		};
+		clock.forget(woken, |_| true);
+		assert_eq!(clock.judge(woken, 3), None);
 	}
 
 	#[test]

@@ -60,6 +60,10 @@ impl Disk {
 	pub(crate) fn space(&self) -> Option<Space> {
 		let existing = self.path.ancestors().find(|path| path.exists())?;
 		let disk = rustix::fs::statvfs(existing).ok()?;
+		// Some file systems of networks and of user space do not tell.
+		if disk.f_blocks == 0 {
+			return None;
+		}
 		let free = disk.f_bavail.saturating_mul(disk.f_frsize) >> 20;
 		Some(self.judge(free))
 	}

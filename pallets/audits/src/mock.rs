@@ -58,7 +58,7 @@ impl frame_system::Config for Test {
 #[derive_impl(pallet_balances::config_preludes::TestDefaultConfig)]
 impl pallet_balances::Config for Test {
 	type Balance = Balance;
-	type ExistentialDeposit = ConstU128<{ AIT / 1_000 }>;
+	type ExistentialDeposit = ConstU128<EXISTENTIAL_DEPOSIT>;
 	type AccountStore = System;
 }
 
@@ -80,6 +80,8 @@ parameter_types! {
 
 /// Blocks whose outputs are kept.
 pub(crate) const DAY: BlockNumber = 300;
+/// The least that an account can hold.
+pub(crate) const EXISTENTIAL_DEPOSIT: Balance = AIT / 1_000;
 pub(crate) const DRAW_DELAY: BlockNumber = 10;
 pub(crate) const COMMIT_BLOCKS: BlockNumber = 6;
 pub(crate) const REVEAL_BLOCKS: BlockNumber = 4;

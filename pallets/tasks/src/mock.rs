@@ -431,6 +431,16 @@ impl crate::BenchmarkHelper<AccountId> for Stage {
 		profile
 	}
 
+	fn stand(profile: Hash, verifiers: u32) {
+		for index in 0..verifiers {
+			let seed = index.to_be_bytes();
+			market::stand(
+				profile,
+				&AccountId::new(infergrid_primitives::hashing::blake2_256(&seed)),
+			);
+		}
+	}
+
 	fn fund(who: &AccountId) {
 		fund(who);
 	}

@@ -142,6 +142,14 @@ impl pallet_tasks::BenchmarkHelper<AccountId> for Stage {
 		profile
 	}
 
+	fn stand(profile: Hash, verifiers: u32) {
+		for index in 0..verifiers {
+			let verifier = bond(index, Role::Verifier, 10_000 * AIT);
+			Models::stand(RuntimeOrigin::signed(verifier), profile)
+				.expect("the stage's verifier stands");
+		}
+	}
+
 	fn fund(who: &AccountId) {
 		fund(who);
 	}
@@ -158,11 +166,7 @@ impl pallet_tasks::BenchmarkHelper<AccountId> for Stage {
 impl pallet_audits::BenchmarkHelper<AccountId> for Stage {
 	fn work(verifiers: u32) -> Work<AccountId> {
 		let profile = <Self as pallet_tasks::BenchmarkHelper<AccountId>>::market(1);
-		for index in 0..verifiers {
-			let verifier = bond(index, Role::Verifier, 10_000 * AIT);
-			Models::stand(RuntimeOrigin::signed(verifier), profile)
-				.expect("the stage's verifier stands");
-		}
+		<Self as pallet_tasks::BenchmarkHelper<AccountId>>::stand(profile, verifiers);
 		let payer: AccountId = account("payer", 0, 0);
 		fund(&payer);
 		let task = pallet_tasks::NextTask::<Runtime>::get();
@@ -177,7 +181,7 @@ impl pallet_audits::BenchmarkHelper<AccountId> for Stage {
 			AIT,
 			crate::market::MaxPatience::get(),
 			task,
-			Assurance::Always,
+			Assurance::Sampled,
 		)
 		.expect("the stage submits a task");
 		let miner: AccountId = account("operator", 0, Role::Miner as u32);

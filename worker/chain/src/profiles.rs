@@ -2,8 +2,9 @@
 
 use crate::{Chain, ReadError, View, persist};
 use infergrid_keys::address;
-use infergrid_primitives::{AccountBytes, Hash, model::Profile};
-use std::time::{Duration, Instant};
+use infergrid_primitives::{AccountBytes, Hash, WorkerKey, model::Profile};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long to wait for the profile to be registered.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -19,6 +20,9 @@ pub struct Served {
 	/// The profile.
 	pub profile: Profile,
 }
+
+/// A profile that fits, and its model's creator.
+type Candidate = (Served, AccountBytes);
 
 /// Why there is no profile to serve.
 #[derive(Debug, thiserror::Error)]
@@ -53,11 +57,14 @@ pub enum ProfileError {
 }
 
 /// The profile named `wanted`, or the only one of the files whose manifest is `manifest`, whoever
-/// registered them. Waits until it is registered.
+/// registered them. Waits until it is registered. Of several that is it which `worker`'s operator has
+/// offered or stands for, and otherwise the only one that is not retired: anybody may register the same
+/// files once more, and must not keep a worker from coming back by it.
 pub async fn find_profile(
 	chain: &Chain,
 	manifest: &Hash,
 	wanted: Option<&str>,
+	worker: &WorkerKey,
 ) -> Result<Served, ProfileError> {
 	let wanted = wanted.map(parse_hash).transpose()?;
 	let started = Instant::now();
@@ -65,6 +72,7 @@ pub async fn find_profile(
 	loop {
 		let view = persist(|| chain.latest()).await?;
 		let found = candidates(&view, manifest, wanted.as_ref()).await?;
+		let found = prefer(&view, found, worker).await?;
 		match found.as_slice() {
 			[(only, _)] => {
 				if !only.profile.is_calibrated() {
@@ -133,7 +141,7 @@ async fn candidates(
 	view: &View,
 	manifest: &Hash,
 	wanted: Option<&Hash>,
-) -> Result<Vec<(Served, AccountBytes)>, ProfileError> {
+) -> Result<Vec<Candidate>, ProfileError> {
 	let profiles = persist(|| view.profiles()).await?;
 	let models = persist(|| view.models()).await?;
 	let mut found = Vec::new();
@@ -155,6 +163,43 @@ async fn candidates(
 		}
 	}
 	Ok(found)
+}
+
+/// Of several candidates the one that the worker's operator serves already, or else the only one of a
+/// model that is not retired; all of them if neither tells.
+async fn prefer(
+	view: &View,
+	found: Vec<Candidate>,
+	worker: &WorkerKey,
+) -> Result<Vec<Candidate>, ReadError> {
+	if found.len() < 2 {
+		return Ok(found);
+	}
+	let mut served = Vec::new();
+	if let Some(operator) = persist(|| view.operator_of(worker)).await? {
+		for candidate in &found {
+			let profile = candidate.0.id;
+			if persist(|| view.last_offer(&profile, &operator))
+				.await?
+				.is_some() || persist(|| view.verifiers(&profile))
+				.await?
+				.contains(&operator)
+			{
+				served.push(candidate.clone());
+			}
+		}
+	}
+	if served.len() == 1 {
+		return Ok(served);
+	}
+	let mut living = Vec::new();
+	for candidate in &found {
+		let model = persist(|| view.model(&candidate.0.profile.model)).await?;
+		if model.is_some_and(|model| model.retired_at.is_none()) {
+			living.push(candidate.clone());
+		}
+	}
+	Ok(if living.is_empty() { found } else { living })
 }
 
 /// 64 hexadecimal digits, with or without 0x.

@@ -79,7 +79,9 @@ pub(crate) fn all(ends: Vec<Result<Complete, ApiError>>) -> Result<Vec<Complete>
 		return Err(error);
 	}
 	let others = match count - failed.len() {
-		0 => "None of the others is answered: `error.infergrid.choices` says why.".into(),
+		0 => "That is said of this prompt alone. None of the others is answered: \
+		      `error.infergrid.choices` says why, and which cost something."
+			.into(),
 		answered => format!(
 			"That is said of this prompt alone: {answered} of {count} are answered and paid, and \
 			 `error.infergrid.choices` has the receipts by which their answers can be fetched."

@@ -256,7 +256,7 @@ impl From<infergrid_devnet::SpawnError> for Failure {
 		use infergrid_devnet::SpawnError;
 		match error {
 			error @ SpawnError::NoProgram { .. } => Self::config(error).hint(
-				"build it with `cargo build -p infergrid-node`, or name it with --node-binary",
+				"build it with `cargo build -p infergrid-node --features fast-runtime`, or name it with --node-binary",
 			),
 			error @ SpawnError::Port { .. } => Self::outside(error)
 				.hint("choose other ports with --base-port, or leave it out to take free ones"),

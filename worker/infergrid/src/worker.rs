@@ -164,7 +164,8 @@ impl Enrolled {
 		let chain = Chain::connect(Options::new(settings.common.node.clone())).await?;
 		let journal = data.open_journal(&chain.genesis(), key.clone(), settings.new_journal)?;
 		let secret = NodeSecret::new(data.peer_secret()?);
-		let served = find_profile(&chain, &engine.model(), settings.profile.as_deref()).await?;
+		let wanted = settings.profile.as_deref();
+		let served = find_profile(&chain, &engine.model(), wanted, &key.public()).await?;
 		engine
 			.memory()
 			.check(served.profile.context.into())

@@ -13,7 +13,7 @@ use crate::{
 	task::Task,
 };
 use infergrid_chain::{
-	Chain, Event, Follower, MORTALITY, ReadError, Step, TaskStatus, View, Walk, persist,
+	Chain, Event, Follower, MORTALITY, ReadError, Step, TaskStatus, View, Walk, legible, persist,
 	persist_latest,
 };
 use infergrid_journal::{Answer, Journal, JournalError, Order, Placed};
@@ -269,7 +269,7 @@ impl Payer {
 				for nonce in awaited {
 					let found = persist(|| view.ordered(&account, nonce)).await?;
 					if let Some(id) = found
-						&& let Some(task) = persist(|| view.task(id)).await?
+						&& let Some(task) = legible(persist(|| view.task(id)).await)?
 					{
 						self.adopt(unplaced, id, task).await?;
 					}
@@ -356,7 +356,7 @@ impl Payer {
 		for event in events {
 			if let Event::TaskSubmitted(event) = event
 				&& event.payer == self.account()
-				&& let Some(task) = persist(|| view.task(event.task)).await?
+				&& let Some(task) = legible(persist(|| view.task(event.task)).await)?
 			{
 				self.adopt(unplaced, event.task, task).await?;
 			}

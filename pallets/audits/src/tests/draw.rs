@@ -3,6 +3,7 @@ use infergrid_mock_market as market;
 use infergrid_primitives::{
 	Hash,
 	audit::Verdict,
+	market::Audits as _,
 	randomness::{Redeemed, Ticket, Tickets},
 };
 use polkadot_sdk::{
@@ -254,7 +255,7 @@ fn without_verifiers_the_work_is_paid_after_the_escrow() {
 #[test]
 fn a_payer_is_no_member_of_its_own_committee() {
 	chain(3).execute_with(|| {
-		let can_seat = |payer: &AccountId| AuditsPallet::can_seat(&profile_id(), payer);
+		let can_seat = |payer| AuditsPallet::can_seat(&profile_id(), payer);
 		assert!(can_seat(&PAYER));
 		assert!(!can_seat(&VERIFIERS[0]));
 	});

@@ -252,13 +252,13 @@ fn an_account_that_cannot_take_its_share_has_it_burnt() {
 			..work(7)
 		});
 		run_on(DRAW_DELAY);
-		let bond = 10 * ExistentialDeposit::get();
+		let bond = 10 * EXISTENTIAL_DEPOSIT;
 		let rest = MINER_BOND - bond;
 		drop(Market::<Test, Balances>::slash(&MINER, Role::Miner, rest));
 		let issuance = Balances::total_issuance();
 		round(audit, &vec![vote(INVALID, 100); 3]);
 		let slash = bond / 2;
-		assert!(slash / 10 < ExistentialDeposit::get());
+		assert!(slash / 10 < EXISTENTIAL_DEPOSIT);
 		assert_eq!(free(&payer), 0);
 		let each = slash / 10 / 3;
 		assert_eq!(issuance - Balances::total_issuance(), slash - 3 * each);

@@ -1,5 +1,5 @@
 use super::fake::FakeNode;
-use crate::{Advice, Audit, Phase, ReadError, records::AuditRules};
+use crate::{Advice, Audit, Phase, ProfileError, ReadError, find_profile, records::AuditRules};
 use codec::Encode;
 use infergrid_primitives::{
 	audit::{FINGERPRINT_LEN, Measures, Verdict, Vote},
@@ -239,4 +239,65 @@ async fn a_revealed_vote_is_owed_no_more_and_a_scheduled_audit_names_its_last_bl
 			.iter()
 			.all(|(task, until)| *task == 1 && *until > 60)
 	);
+}
+
+/// A model of these files that `creator` registered, as the chain keeps it.
+fn model(manifest: [u8; 32], creator: u8, retired_at: Option<u32>) -> Vec<u8> {
+	let info = (b"demo".to_vec(), manifest, 2u32, 1u64, b"MIT".to_vec());
+	([creator; 32], info, 10u8, 1u128, retired_at).encode()
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_registers_the_same_files_keeps_no_worker_from_its_profile() {
+	let node = FakeNode::new(3);
+	let chain = node.chain().await;
+	let view = chain.latest().await.unwrap();
+	let (manifest, worker, operator) = ([8u8; 32], [1u8; 32], [2u8; 32]);
+	let of = |model: u8| Profile {
+		model: [model; 32],
+		..profile(100)
+	};
+	// Three registrations of the same files, of which the last is retired.
+	let mut number = node.build(|block| {
+		for (id, retired) in [(1u8, None), (2, None), (3, Some(5))] {
+			let key = view.key_of::<([u8; 32],)>("Models", "Models", ([id; 32],));
+			block.storage.insert(key, model(manifest, id, retired));
+			let key = view.key_of::<([u8; 32],)>("Models", "Profiles", ([id + 10; 32],));
+			block.storage.insert(key, of(id).encode());
+		}
+		let key = view.key_of::<([u8; 32],)>("RoleStaking", "Workers", (worker,));
+		block.storage.insert(key, operator.encode());
+	});
+	node.finalize(number);
+	let wait = std::time::Duration::from_secs(9);
+	chain.reach(number, wait).await.unwrap();
+	let find = |wanted: Option<String>| {
+		let chain = chain.clone();
+		async move { find_profile(&chain, &manifest, wanted.as_deref(), &worker).await }
+	};
+	let error = find(None).await.unwrap_err();
+	let ProfileError::Several(choices) = &error else {
+		panic!("{error}");
+	};
+	assert_eq!(choices.len(), 2, "the retired one is no choice: {error}");
+	let named = find(Some(hex::encode([13; 32]))).await.unwrap();
+	assert_eq!(named.id, [13; 32], "who asks for it gets it");
+
+	// An operator goes on with what it stands for, retired or not.
+	for stood in [12u8, 13] {
+		number = node.build(|block| {
+			for id in [11u8, 12, 13] {
+				let key = view.key_of::<([u8; 32],)>("Models", "Verifiers", ([id; 32],));
+				let standing = if id == stood {
+					vec![operator]
+				} else {
+					vec![[9u8; 32]]
+				};
+				block.storage.insert(key, standing.encode());
+			}
+		});
+		node.finalize(number);
+		chain.reach(number, wait).await.unwrap();
+		assert_eq!(find(None).await.unwrap().id, [stood; 32]);
+	}
 }
