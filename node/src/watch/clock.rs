@@ -168,6 +168,14 @@ mod tests {
 		}
 	}
 
+	/// The moment so long after `now`.
+	fn later(now: Moment, by: Duration) -> Moment {
+		Moment {
+			wall: now.wall + by,
+			instant: now.instant + by,
+		}
+	}
+
 	/// Authors that made their blocks so many seconds ago, which came at once.
 	fn heard(now: Moment, ages: &[i64]) -> Clock<usize> {
 		let mut clock = Clock::new(SLOT);
@@ -207,10 +215,7 @@ mod tests {
 		let mut clock = heard(before, &[0, 1, 2]);
 		clock.forget(before, |_| true);
 		assert!(clock.judge(before, 3).is_some());
-		let looked_again = Moment {
-			wall: before.wall + seconds(10),
-			instant: before.instant + seconds(10),
-		};
+		let looked_again = later(before, seconds(10));
 		clock.forget(looked_again, |_| true);
 		assert!(clock.judge(looked_again, 3).is_some());
 		let woken = Moment {
@@ -267,9 +272,9 @@ mod tests {
 	fn what_was_heard_is_forgotten_with_time_and_with_its_author() {
 		let now = now(0);
 		let mut clock = heard(now, &[0, 0, 0]);
-		clock.forget(now.instant + MEMORY - seconds(1), |author| *author != 1);
+		clock.forget(later(now, MEMORY - seconds(1)), |author| *author != 1);
 		assert_eq!(clock.heard.len(), 2);
-		clock.forget(now.instant + MEMORY, |_| true);
+		clock.forget(later(now, MEMORY), |_| true);
 		assert_eq!(clock.heard.len(), 0);
 	}
 
