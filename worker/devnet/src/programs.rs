@@ -51,7 +51,14 @@ pub(crate) async fn identity(plan: &Plan, name: &str) -> Result<(PathBuf, String
 			plan,
 			node,
 			task,
-			&["key", "generate-node-key", "--file", &shown],
+			&[
+				"key",
+				"generate-node-key",
+				"--chain",
+				"dev",
+				"--file",
+				&shown,
+			],
 		)
 		.await?;
 	}
