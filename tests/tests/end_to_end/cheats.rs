@@ -124,12 +124,14 @@ async fn run(grid: &Grid, forge: Arc<Forge>, question: &str) -> Result<()> {
 		output: grid.terms.reference_output,
 	};
 	let greedy = SamplingParams::greedy(MAX_TOKENS);
-	let little = order(grid, question, greedy.clone(), price.fee(512, MAX_TOKENS));
-	let plenty = order(grid, question, greedy, reference.fee(512, MAX_TOKENS));
-	let orders = [&little; STYLES.len()]
+	let little = price.fee(512, MAX_TOKENS);
+	let fees = [little; STYLES.len()]
 		.into_iter()
-		.chain([&plenty; HONEST_TASKS]);
-	let submitting = orders.map(|order| submit(&payer, order));
+		.chain([reference.fee(512, MAX_TOKENS); HONEST_TASKS]);
+	let orders: Vec<_> = fees
+		.map(|max_fee| order(grid, question, greedy.clone(), max_fee))
+		.collect();
+	let submitting = orders.iter().map(|order| submit(&payer, order));
 	let tasks = futures::future::try_join_all(submitting).await?;
 	grid.say("the tasks are on chain");
 	let over = history.until_over(&tasks, AUDITED).await;
@@ -140,7 +142,7 @@ async fn run(grid: &Grid, forge: Arc<Forge>, question: &str) -> Result<()> {
 	let (cheated, honest) = tasks.split_at(STYLES.len());
 	let events = history.events();
 	let payer = payer.account();
-	let punished = condemned(chain, events, cheated, &styles, &payer, little.max_fee).await?;
+	let punished = condemned(chain, events, cheated, &styles, &payer, little).await?;
 	ensure!(
 		punished.len() == STYLES.len(),
 		"some cheats got no task: {punished:?}"

@@ -25,11 +25,12 @@ use std::{
 
 /// Commands that nobody gives: one needs settings, one a GPU, one measures a machine for minutes, and one
 /// only names a network.
-const LEFT: [&str; 4] = [
+const LEFT: [&str; 5] = [
 	"README.md: infergrid --config FILE mine",
 	"miner.md: infergrid mine --device cuda",
 	"running.md: infergrid bench --model DIR",
 	"validator.md: infergrid-node --chain dev",
+	"validator.md: infergrid-node key insert",
 ];
 
 #[tokio::test]
