@@ -11,9 +11,9 @@
 //! ## Overview
 //!
 //! The VRF (verifiable random function) of a block's author gives one output for a slot, whether it has the
-//! slot as primary or as secondary author; it cannot choose it, and everybody can check it. A **ticket** names outputs that do not exist yet; when they are
-//! there, it is worth their hash. It is plain data, and the pallet keeps none: who took it redeems it when
-//! it likes, and gets the same hash however late.
+//! slot as primary or as secondary author; it cannot choose it, and everybody can check it. A **ticket**
+//! names outputs that do not exist yet; when they are there, it is worth their hash. It is plain data, and
+//! the pallet keeps none: who took it redeems it when it likes, and gets the same hash however late.
 //!
 //! ```text
 //! block        n          n+1      n+2        …       n+1+count    n+2+count
@@ -28,9 +28,10 @@
 //!   could give nothing without losing its block, and a run of them would make the hash known in advance.
 //! - There is no way to ask for the latest outputs: whoever brings about the moment of asking would choose
 //!   among them.
-//! - A draw from a ticket's hash should be made in the block in which it is ready, from candidates that
-//!   nobody can arrange any more. What is due again later takes a ticket of its own, for the outputs right
-//!   before.
+//! - A draw from a ticket's hash should be made in the block in which it is ready. What is due again later
+//!   takes a ticket of its own, for the outputs right before. The hash is nobody's choice; the candidates
+//!   are a matter of who draws: where their list can be changed in the block of the last output, as today,
+//!   that block's author can try which list suits it.
 //!
 //! ## What bias remains
 //!
