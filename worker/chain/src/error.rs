@@ -332,3 +332,14 @@ impl SubmitError {
 		}
 	}
 }
+
+/// What was read; None, and a word in the log, for a record that this version cannot read.
+pub fn legible<T>(read: Result<Option<T>, ReadError>) -> Result<Option<T>, ReadError> {
+	match read {
+		Err(error @ ReadError::Undecodable { .. }) => {
+			tracing::error!(%error, "going on without that record");
+			Ok(None)
+		}
+		read => read,
+	}
+}

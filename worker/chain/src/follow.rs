@@ -158,17 +158,6 @@ pub async fn in_time<T, E>(read: impl Future<Output = Result<T, E>>) -> Result<O
 	timeout(LAST_READ, read).await.ok().transpose()
 }
 
-/// What was read; None, and a word in the log, for a record that this version cannot read.
-pub fn legible<T>(read: Result<Option<T>, ReadError>) -> Result<Option<T>, ReadError> {
-	match read {
-		Err(error @ ReadError::Undecodable { .. }) => {
-			tracing::error!(%error, "going on without that record");
-			Ok(None)
-		}
-		read => read,
-	}
-}
-
 async fn persist_while<T, F>(
 	mut read: impl FnMut() -> F,
 	goes_on: fn(&ReadError) -> bool,

@@ -21,8 +21,13 @@ pub struct Served {
 	pub profile: Profile,
 }
 
-/// A profile that fits, and its model's creator.
-type Candidate = (Served, AccountBytes);
+/// A profile that fits, and what is known of its model.
+#[derive(Clone)]
+struct Candidate {
+	served: Served,
+	creator: AccountBytes,
+	retired: bool,
+}
 
 /// Why there is no profile to serve.
 #[derive(Debug, thiserror::Error)]
@@ -74,7 +79,7 @@ pub async fn find_profile(
 		let found = candidates(&view, manifest, wanted.as_ref()).await?;
 		let found = prefer(&view, found, worker).await?;
 		match found.as_slice() {
-			[(only, _)] => {
+			[Candidate { served: only, .. }] => {
 				if !only.profile.is_calibrated() {
 					tracing::info!(
 						profile = %hex::encode(only.id),
@@ -85,9 +90,11 @@ pub async fn find_profile(
 			}
 			[] => {}
 			[..] => {
-				let names = found.iter().map(|(served, creator)| {
-					format!("{} by {}", hex::encode(served.id), address(creator))
-				});
+				let names = found.iter().map(
+					|Candidate {
+					     served, creator, ..
+					 }| { format!("{} by {}", hex::encode(served.id), address(creator)) },
+				);
 				return Err(ProfileError::Several(names.collect()));
 			}
 		}
@@ -136,7 +143,7 @@ pub(crate) async fn registered(view: &View) -> Result<String, ReadError> {
 	})
 }
 
-/// The profiles of the files whose manifest is `manifest`, each with its model's creator.
+/// The profiles of the files whose manifest is `manifest`.
 async fn candidates(
 	view: &View,
 	manifest: &Hash,
@@ -158,7 +165,11 @@ async fn candidates(
 					found: hex::encode(manifest),
 				});
 			}
-			_ if fits => found.push((Served { id, profile }, model.creator)),
+			_ if fits => found.push(Candidate {
+				served: Served { id, profile },
+				creator: model.creator,
+				retired: model.retired_at.is_some(),
+			}),
 			_ => {}
 		}
 	}
@@ -178,7 +189,7 @@ async fn prefer(
 	let mut served = Vec::new();
 	if let Some(operator) = persist(|| view.operator_of(worker)).await? {
 		for candidate in &found {
-			let profile = candidate.0.id;
+			let profile = candidate.served.id;
 			if persist(|| view.last_offer(&profile, &operator))
 				.await?
 				.is_some() || persist(|| view.verifiers(&profile))
@@ -192,13 +203,8 @@ async fn prefer(
 	if served.len() == 1 {
 		return Ok(served);
 	}
-	let mut living = Vec::new();
-	for candidate in &found {
-		let model = persist(|| view.model(&candidate.0.profile.model)).await?;
-		if model.is_some_and(|model| model.retired_at.is_none()) {
-			living.push(candidate.clone());
-		}
-	}
+	let living = found.iter().filter(|candidate| !candidate.retired);
+	let living: Vec<_> = living.cloned().collect();
 	Ok(if living.is_empty() { found } else { living })
 }
 

@@ -133,18 +133,19 @@ impl Payer {
 		Ok(situation.is_some_and(|situation| !situation.offers.is_empty()))
 	}
 
-	/// Takes an order. It goes on whether or not it is followed; one that nobody follows is called off
-	/// as long as no miner has it.
-	pub fn order(&self, request: OrderRequest) -> Result<Following, OrderError> {
-		self.has_room(1)?;
-		Ok(self.begin(request))
-	}
-
-	/// Takes orders as [`Payer::order`] does one, all of them or none.
+	/// Takes orders, all of them or none. Each goes on whether or not it is followed; one that nobody
+	/// follows is called off as long as no miner has it.
 	pub fn order_all(&self, requests: Vec<OrderRequest>) -> Result<Vec<Following>, OrderError> {
 		self.has_room(requests.len())?;
 		let begun = requests.into_iter().map(|request| self.begin(request));
 		Ok(begun.collect())
+	}
+
+	/// Takes one order, for tests.
+	#[cfg(test)]
+	pub(crate) fn order(&self, request: OrderRequest) -> Result<Following, OrderError> {
+		let following = self.order_all(vec![request])?.pop();
+		following.ok_or(OrderError::Stopping)
 	}
 
 	fn has_room(&self, orders: usize) -> Result<(), OrderError> {

@@ -2,7 +2,7 @@
 
 use super::View;
 use crate::{
-	error::ReadError,
+	error::{ReadError, legible},
 	names::{constant, entry, pallet},
 	records::{Audit, AuditRules, Duty, Model, Offer, Phase, Plain, Record, Task, TaskRules},
 };
@@ -247,15 +247,9 @@ impl View {
 		named.sort_unstable_by_key(|((_, id), _)| *id);
 		let found = stream::iter(named)
 			.map(async |((_, id), _)| {
-				let record = self.get(pallet, records, (id,)).await;
-				match record {
-					// As in a list: what this version cannot read does not hide the others.
-					Err(error @ ReadError::Undecodable { .. }) => {
-						tracing::error!(%error, "left out");
-						Ok(None)
-					}
-					record => Ok(record?.map(|record| (id, record))),
-				}
+				// As in a list: what this version cannot read does not hide the others.
+				let record = legible(self.get(pallet, records, (id,)).await)?;
+				Ok::<_, ReadError>(record.map(|record| (id, record)))
 			})
 			.buffered(READS);
 		found
